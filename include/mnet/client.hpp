@@ -1,0 +1,272 @@
+// One end of a connection that carries whole messages: what a handler gets, and what `mtcp::connect` gives. Both sides hold this type.
+//
+//     auto writer = client.write(8);           // 8 bytes reserved in place
+//     writer->append("pub help").commit();     // committed, not yet sent
+//     client.flush();                          // sent
+//     auto reply = client.read();              // a whole message, borrowed
+//
+// Whatever waits, flushes first: `read`, `async_read`, `wait` and `close` send what is committed before they sleep; a per-message handler's
+// output leaves when it returns.
+//
+// Thread: one at a time; its handler's. Any thread may use a `peer` of it (see `self`), and call `close`.
+// Errors that any call but the plain getters can return: errc::already_closed, and what ended the connection (errc::end_of_stream,
+// truncated, peer_speaks_..., message_too_large; std::errc::connection_reset, timed_out and others of the kernel). What ended it is
+// returned from then on.
+#pragma once
+#include <mnet/detail/transport.hpp>
+#include <mnet/error.hpp>
+#include <mnet/message.hpp>
+#include <mnet/operation.hpp>
+#include <mnet/peer.hpp>
+#include <mnet/statistics.hpp>
+#include <mnet/writer.hpp>
+
+#include <chrono>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace mnet::inline v1 {
+
+class read_awaiter;
+class flush_awaiter;
+class close_awaiter;
+
+/// How long `close` drains when it isn't told.
+inline constexpr operation close_within_5_seconds{.deadline = within(std::chrono::seconds(5))};
+
+class MNET_API client {
+public:
+    /// A client that was moved from may only be destroyed or assigned to.
+    client(client&& other) noexcept;
+    client& operator=(client&& other) noexcept;
+
+    /// Closes, where that was not done: drains as `close()` does.
+    ~client();
+
+    // Reading ---------------------------------------------------------------------------------------------------------------------
+
+    /// The next message, if a whole one is there or can be had without waiting. Errors also: errc::no_data_yet.
+    /// Cost of a message that is there: about 2 ns.
+    result<message> try_read() noexcept {
+        wire::decoded next = transport_->decoder.next(transport_->receive);
+        if (next.what == wire::decoded::kind::message) [[likely]]
+            return message(next.payload, transport_->decoder);
+        return try_read_more();
+    }
+
+    /// Waits for the next message. Errors also: std::errc::timed_out, std::errc::operation_canceled (both harmless: read again);
+    /// errc::blocks_the_loop.
+    result<message> read(const operation& op = {}) noexcept {
+        wire::decoded next = transport_->decoder.next(transport_->receive);
+        if (next.what == wire::decoded::kind::message) [[likely]]
+            return message(next.payload, transport_->decoder);
+        return read_more(op);
+    }
+
+    /// As `read`, for coroutines: `co_await client.async_read()`. One at a time a client.
+    read_awaiter async_read(const operation& op = {}) noexcept;
+
+    /// Waits until `try_read` gives a message or an error other than no_data_yet. Errors: as `read`, but for what `try_read` will say.
+    result<> wait(const operation& op = {}) noexcept;
+
+    // Writing ---------------------------------------------------------------------------------------------------------------------
+
+    /// Room for one message of at most `bytes`, in place. Commit it before the next write. Never waits.
+    ///
+    /// Errors also: errc::would_block (more than `unsent_bytes_max` are unsent), errc::message_too_large (more than `message_bytes_max`),
+    ///              std::errc::not_enough_memory.
+    result<writer> write(std::size_t bytes) noexcept {
+        const detail::send_window& window = transport_->send;
+        const auto available = static_cast<std::size_t>(window.limit - window.next);
+        if (available < wire::header_bytes || available - wire::header_bytes < bytes) [[unlikely]] {
+            if (auto room = transport_->make_room(bytes); !room) return std::unexpected(room.error());
+        }
+        return writer(*transport_, {window.next + wire::header_bytes, bytes});
+    }
+
+    /// Write, append and commit. Errors: as `write`.
+    result<> send(std::span<const std::byte> bytes) noexcept {
+        auto room = write(bytes.size());
+        if (!room) [[unlikely]]
+            return std::unexpected(room.error());
+        return room->append(bytes).commit();
+    }
+    result<> send(std::string_view text) noexcept { return send(std::as_bytes(std::span(text))); }
+
+    /// Waits until all that is committed is with the kernel. On a loop it can't wait: it sends what the kernel takes at once, and says
+    /// errc::would_block when some is left, which the loop sends by itself.
+    /// Errors also: std::errc::timed_out, std::errc::operation_canceled.
+    result<> flush(const operation& op = {}) noexcept;
+
+    /// As `flush`, for coroutines, where it does wait. One at a time a client.
+    flush_awaiter async_flush(const operation& op = {}) noexcept;
+
+    // Ending ----------------------------------------------------------------------------------------------------------------------
+
+    /// Sends all that is committed, half-closes, and waits until the peer's kernel has acknowledged it all, until the deadline at most;
+    /// then closes, and tells what was delivered and what was not. Further calls tell the same again.
+    ///
+    /// On a loop, and from another thread than the client's own, it doesn't wait: it asks the loop or the thread that uses the client to
+    /// close, and tells what is known by now. A read that waits there ends with errc::already_closed.
+    delivery close(const operation& op = close_within_5_seconds) noexcept;
+
+    /// As `close`, for coroutines, where it does wait.
+    close_awaiter async_close(const operation& op = close_within_5_seconds) noexcept;
+
+    /// Connects anew, now, to the same address or another one; for clients made by `connect`. What was received and not read, and
+    /// committed and not sent, is dropped first (`statistics` keeps counting). Errors: as `mtcp::connect`;
+    /// std::errc::operation_not_supported (a network's client), errc::blocks_the_loop.
+    result<> reconnect(std::string_view address = {});
+
+    // Looking ---------------------------------------------------------------------------------------------------------------------
+
+    /// Unique in its network, or among the clients that this process connected; never 0.
+    std::uint64_t id() const noexcept { return transport_->id(); }
+    /// As mnet/address.hpp writes addresses. Empty once the connection is gone without having been asked before.
+    std::string local_address() const { return transport_->local_address(); }
+    std::string remote_address() const { return transport_->remote_address(); }
+    /// Neither closed on this side nor ended by an error. A peer that finished sending leaves it live: it can still be answered.
+    bool live() const noexcept { return transport_->live(); }
+    /// What carries the bytes: "tcp", "unix".
+    std::string_view transport() const noexcept { return transport_->name(); }
+    /// How its loop talks to the kernel: "epoll".
+    std::string_view engine() const noexcept { return transport_->engine(); }
+    /// Committed and not yet with the kernel, lengths included.
+    std::uint64_t unsent_bytes() const noexcept { return transport_->unsent_bytes(); }
+    client_statistics statistics() const noexcept { return transport_->statistics(); }
+    /// System calls that its loop made so far (a blocking client has a loop of its own).
+    std::uint64_t system_calls() const noexcept { return transport_->system_calls(); }
+    /// One sentence on the state it is in, for people: what it waits for, and how much is queued.
+    std::string explain() const { return transport_->explain(); }
+
+    /// A handle to this client, for other threads and other clients' handlers. Allocates at the first call.
+    peer self() const;
+    /// Handles to the other clients of the same network, as they are now; empty for a client made by `connect`. Allocates.
+    std::vector<peer> others() const;
+
+private:
+    friend class client_access;
+
+    struct releaser {
+        void operator()(detail::transport* transport) const noexcept { transport->release(); }
+    };
+    explicit client(detail::transport& transport) noexcept : transport_(&transport) {}
+
+    result<message> try_read_more() noexcept;
+    result<message> read_more(const operation& op) noexcept;
+
+    std::unique_ptr<detail::transport, releaser> transport_;
+};
+
+/// For transports: makes the client that stands on one, and looks below it.
+class client_access {
+public:
+    static client make(detail::transport& transport) noexcept { return client(transport); }
+    static detail::transport& transport(client& client) noexcept { return *client.transport_; }
+};
+
+/// For transports that call a handler with a message.
+class message_access {
+public:
+    static message make(std::span<const std::byte> payload, const wire::decoder& source) noexcept { return {payload, source}; }
+};
+
+namespace detail {
+
+/// What the three awaiters share: a wait that is withdrawn when its coroutine is destroyed before it ended.
+class waiting {
+public:
+    waiting(const waiting&) = delete;
+    waiting& operator=(const waiting&) = delete;
+
+protected:
+    waiting(transport& transport, const operation& op) noexcept : transport_(&transport), op_(op) {}
+    ~waiting() {
+        if (handle_) [[unlikely]]
+            transport_->abandon(handle_);
+    }
+
+    transport* transport_;
+    operation op_;
+    std::coroutine_handle<> handle_{};  // while suspended
+};
+
+}  // namespace detail
+
+class [[nodiscard]] read_awaiter : detail::waiting {
+public:
+    bool await_ready() noexcept {
+        next_ = transport_->decoder.next(transport_->receive);
+        return next_.what == wire::decoded::kind::message;
+    }
+    bool await_suspend(std::coroutine_handle<> handle) noexcept {
+        handle_ = handle;
+        const bool suspended = transport_->start_fill(handle, op_);
+        // From here on the coroutine may run already elsewhere only if it was suspended: a loop is one thread, so it does not.
+        if (!suspended) handle_ = {};
+        return suspended;
+    }
+    result<message> await_resume() noexcept {
+        if (next_.what != wire::decoded::kind::message) [[unlikely]] {
+            handle_ = {};
+            if (auto filled = transport_->finish_fill(); !filled) return std::unexpected(filled.error());
+            next_ = transport_->decoder.next(transport_->receive);
+        }
+        return message_access::make(next_.payload, transport_->decoder);
+    }
+
+private:
+    friend class client;
+    using waiting::waiting;
+
+    wire::decoded next_{};
+};
+
+class [[nodiscard]] flush_awaiter : detail::waiting {
+public:
+    bool await_ready() const noexcept { return false; }
+    bool await_suspend(std::coroutine_handle<> handle) noexcept {
+        const bool suspended = transport_->start_flush(handle, op_);
+        if (suspended) handle_ = handle;
+        return suspended;
+    }
+    result<> await_resume() noexcept {
+        handle_ = {};
+        return transport_->finish_flush();
+    }
+
+private:
+    friend class client;
+    using waiting::waiting;
+};
+
+class [[nodiscard]] close_awaiter : detail::waiting {
+public:
+    bool await_ready() const noexcept { return false; }
+    bool await_suspend(std::coroutine_handle<> handle) noexcept {
+        const bool suspended = transport_->start_close(handle, op_);
+        if (suspended) handle_ = handle;
+        return suspended;
+    }
+    delivery await_resume() noexcept {
+        handle_ = {};
+        return transport_->finish_close();
+    }
+
+private:
+    friend class client;
+    using waiting::waiting;
+};
+
+inline read_awaiter client::async_read(const operation& op) noexcept { return {*transport_, op}; }
+inline flush_awaiter client::async_flush(const operation& op) noexcept { return {*transport_, op}; }
+inline close_awaiter client::async_close(const operation& op) noexcept { return {*transport_, op}; }
+
+}  // namespace mnet::inline v1

@@ -1,0 +1,100 @@
+// A server: `listen` opens an address and calls a handler for its clients; the `network` it gives is the running server.
+//
+// The handler's type chooses among three shapes (api: docs/architecture.md):
+//
+//     [](mnet::client& client, mnet::message message) noexcept { ... }      one call per message, on the client's loop: the fastest
+//     mnet::task<mnet::result<>> handler(mnet::client& client)              a coroutine per client, on the client's loop
+//     mnet::result<> handler(mnet::client& client)                          blocking: a thread per client
+//
+// A client is closed, drained, when its handler ends; what a handler returns is why. A handler that throws closes its own client only.
+// A peer that finished sending still gets its answers. With several loops, or the blocking shape, a handler runs on several threads at
+// the same time; what it shares it must guard.
+#pragma once
+#include <mnet/client.hpp>
+#include <mnet/error.hpp>
+#include <mnet/mtcp/options.hpp>
+#include <mnet/operation.hpp>
+#include <mnet/statistics.hpp>
+#include <mnet/task.hpp>
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+namespace mnet::inline v1::mtcp {
+
+namespace detail {
+class network_core;
+
+using message_handler = std::move_only_function<void(client&, message) noexcept>;
+using coroutine_handler = std::move_only_function<task<result<>>(client&)>;
+using blocking_handler = std::move_only_function<result<>(client&)>;
+using any_handler = std::variant<message_handler, coroutine_handler, blocking_handler>;
+}  // namespace detail
+
+/// How long `stop` drains when it isn't told.
+inline constexpr mnet::deadline stop_within_5_seconds = within(std::chrono::seconds(5));
+
+class [[nodiscard]] MNET_API network {
+public:
+    network(network&&) noexcept;
+    network& operator=(network&&) noexcept;
+
+    /// Stops, where that was not done, as `stop()` does.
+    ~network();
+
+    /// Where it listens, its port resolved: `127.0.0.1:5050`, `unix:///run/a.sock`.
+    std::string address() const;
+
+    /// How its loops talk to the kernel: "epoll".
+    std::string_view engine() const noexcept;
+
+    network_statistics statistics() const;
+
+    /// Posts a message to every client, as `peer::send` does for each; the bytes are copied once. Gives how many clients it was posted to;
+    /// those at their bound are left out. From any thread.
+    std::size_t broadcast(std::span<const std::byte> bytes);
+    std::size_t broadcast(std::string_view text) { return broadcast(std::as_bytes(std::span(text))); }
+
+    /// Ends accepting, cancels what handlers wait for (std::errc::operation_canceled), drains what is committed, closes, and returns by the
+    /// deadline, always, with an account of what was cut. From any thread but the network's own; further calls give the same account.
+    farewell stop(mnet::deadline deadline = stop_within_5_seconds);
+
+    /// Waits until the network was stopped by another thread, or until `op` says otherwise.
+    /// Errors: std::errc::timed_out, std::errc::operation_canceled.
+    result<> wait(const operation& op = {});
+
+private:
+    friend result<network> listen(const listen_options&, detail::any_handler);
+    explicit network(std::shared_ptr<detail::network_core> core) noexcept;
+
+    std::shared_ptr<detail::network_core> core_;
+};
+
+/// Opens the address and starts serving. Errors: errc::invalid_address; the resolver's (std::errc::host_unreachable when a name has no
+/// address); the kernel's (address_in_use, permission_denied, ...).
+MNET_API result<network> listen(const listen_options& options, detail::any_handler handler);
+
+template <typename Handler>
+    requires std::is_invocable_v<Handler&, client&, message> || std::is_invocable_v<Handler&, client&>
+result<network> listen(const listen_options& options, Handler handler) {
+    if constexpr (std::is_invocable_v<Handler&, client&, message>) {
+        static_assert(std::is_nothrow_invocable_v<Handler&, client&, message>, "a per-message handler must be noexcept");
+        return listen(options, detail::any_handler(detail::message_handler(std::move(handler))));
+    } else {
+        using outcome = std::invoke_result_t<Handler&, client&>;
+        if constexpr (std::is_same_v<outcome, task<result<>>>) {
+            return listen(options, detail::any_handler(detail::coroutine_handler(std::move(handler))));
+        } else {
+            static_assert(std::is_same_v<outcome, result<>>, "a handler returns result<> or task<result<>>");
+            return listen(options, detail::any_handler(detail::blocking_handler(std::move(handler))));
+        }
+    }
+}
+
+}  // namespace mnet::inline v1::mtcp

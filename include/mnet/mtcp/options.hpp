@@ -1,0 +1,59 @@
+// The options of `listen` and `connect`: aggregates for designated initialisers, every field with its effect, unit, range and default.
+//
+// A value outside its range is brought to the nearest one inside it. Fields of the same name mean the same in both.
+#pragma once
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <type_traits>
+
+namespace mnet::inline v1::mtcp {
+
+inline constexpr std::size_t default_message_bytes_max = std::size_t{16} << 20;
+inline constexpr std::size_t default_unsent_bytes_max = std::size_t{8} << 20;
+
+struct connect_options {
+    /// From the call to an open connection: resolving and all attempts together. Default: 10 s, or `dead_after` when that is set and
+    /// shorter.
+    std::chrono::milliseconds dial_timeout{10'000};
+
+    /// A peer that is silent for so long is taken for dead: sets keep-alive probes and TCP_USER_TIMEOUT (RFC 5482) on TCP connections.
+    /// At least 1 s; 0: as the kernel does by itself. Default: 0.
+    std::chrono::milliseconds dead_after{0};
+
+    /// The longest message, in payload bytes, that is taken in or sent out. A longer length that arrives ends the connection with
+    /// errc::message_too_large before anything is reserved. 0 to 208 MiB - 1. Default: 16 MiB.
+    std::size_t message_bytes_max = default_message_bytes_max;
+
+    /// Bound on the bytes of a client that are committed and not yet with the kernel, lengths included. Above it `write` says
+    /// errc::would_block, and a per-message handler's client is not read until half of it has left. One message of any allowed size
+    /// fits whenever the bound is not exceeded, so a client's memory stays below this bound plus one message. Default: 8 MiB.
+    std::size_t unsent_bytes_max = default_unsent_bytes_max;
+
+    /// How long a thread that waits for input polls before it sleeps. Less latency (no wake-up: tens of microseconds) for up to a whole
+    /// core of CPU while it lasts. 0 to 1 s. Default: 0.
+    std::chrono::microseconds spin{0};
+};
+
+static_assert(std::is_trivially_destructible_v<connect_options>);  // may stand in a co_await expression (docs/adr/0003)
+
+struct listen_options {
+    /// Where to listen (mnet/address.hpp); port 0 lets the kernel choose. A name is resolved, and the first address that can be bound is
+    /// taken. Default: a port of the kernel's choice on the loopback address.
+    std::string address{"localhost:0"};
+
+    /// Worker threads, each with an event loop and a listening socket of its own. The kernel spreads clients over them; a handler is then
+    /// called from all these threads. Blocking handlers have threads of their own, and use the loops for accepting only.
+    /// 1 to 1024; 0: as many as there are processors. Default: 1.
+    unsigned loops = 1;
+
+    /// Clients at the same time; those beyond are accepted, closed at once and counted. At least 1. Default: 100,000.
+    std::size_t clients_max = 100'000;
+
+    std::chrono::milliseconds dead_after{0};
+    std::size_t message_bytes_max = default_message_bytes_max;
+    std::size_t unsent_bytes_max = default_unsent_bytes_max;
+    std::chrono::microseconds spin{0};
+};
+
+}  // namespace mnet::inline v1::mtcp

@@ -1,0 +1,63 @@
+// What a client and a network have done so far, counted where it happens. Every counter starts at 0, only grows, and is exact when read
+// on the client's own thread; from another thread it may lag.
+//
+// A message is counted as sent when it is *committed*, as received when a read (or the handler call) *gave it to the user*. Bytes are
+// payload bytes: the 4 bytes of each length come on top, and are in the two wire counters.
+#pragma once
+#include <cstdint>
+
+namespace mnet::inline v1 {
+
+struct client_statistics {
+    std::uint64_t messages_sent = 0;        // committed
+    std::uint64_t payload_bytes_sent = 0;   // of these
+    std::uint64_t messages_received = 0;    // given to the user
+    std::uint64_t payload_bytes_received = 0;
+    std::uint64_t wire_bytes_sent = 0;      // taken by the kernel, lengths included
+    std::uint64_t wire_bytes_received = 0;  // taken from the kernel, lengths included
+    std::uint64_t unsent_bytes = 0;         // committed and not yet taken by the kernel: a level, not a count
+    std::uint64_t writes_refused = 0;       // times that `write` said would_block
+    std::uint64_t pauses = 0;               // times that reading stopped because of unsent bytes (per-message handlers)
+    std::uint64_t reconnects = 0;           // successful ones
+};
+
+/// What a network's loops and clients have done. Clients that are gone are included.
+struct network_statistics {
+    std::uint64_t clients = 0;           // there now: a level
+    std::uint64_t clients_accepted = 0;  // including those that are gone
+    std::uint64_t clients_refused = 0;   // turned away: clients_max
+    std::uint64_t clients_failed = 0;    // ended by anything but end_of_stream or our own close
+    std::uint64_t accept_pauses = 0;     // times that accepting stopped for want of descriptors or memory
+    std::uint64_t handlers_threw = 0;
+    std::uint64_t messages_sent = 0;     // as in client_statistics, summed
+    std::uint64_t payload_bytes_sent = 0;
+    std::uint64_t messages_received = 0;
+    std::uint64_t payload_bytes_received = 0;
+    std::uint64_t wire_bytes_sent = 0;
+    std::uint64_t wire_bytes_received = 0;
+    std::uint64_t writes_refused = 0;
+    std::uint64_t pauses = 0;
+    std::uint64_t system_calls = 0;      // made by the network's loops
+};
+
+/// What became of the bytes that were committed, at a close.
+struct delivery {
+    std::uint64_t bytes_acknowledged = 0;    // the peer's kernel has them (wire bytes)
+    std::uint64_t bytes_unacknowledged = 0;  // our kernel has them, the peer's has not confirmed
+    std::uint64_t bytes_unsent = 0;          // never left
+    std::uint64_t messages_unsent = 0;       // never left, or only in part
+
+    /// Nothing that was committed is missing at the peer's kernel. Whether its program reads it, no transport can know.
+    bool complete() const noexcept { return bytes_unacknowledged == 0 && bytes_unsent == 0; }
+};
+
+/// What `network::stop` did.
+struct farewell {
+    std::uint64_t clients_drained = 0;  // got all that was committed for them
+    std::uint64_t clients_cut = 0;      // closed by the deadline with bytes unsent
+    std::uint64_t bytes_cut = 0;        // those bytes
+    std::uint64_t handlers_left = 0;    // blocking handlers that had not returned; their threads end with the handler
+    bool complete() const noexcept { return clients_cut == 0 && handlers_left == 0; }
+};
+
+}  // namespace mnet::inline v1

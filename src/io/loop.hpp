@@ -1,0 +1,205 @@
+// The engine interface: one thread's event loop, and how it talks to the kernel. Engines (epoll, simulated) implement it in folders of
+// their own; everything above sees only this.
+//
+// It is completion-based. A request (accept, connect, receive, send, close) is made once and answered once, by a virtual call on the
+// object that made it, and only from inside `run_once`: so no request recurses into its own answer, and an object may make new
+// requests, close itself or close others in any answer. The one exception is `send`, that may answer on the spot by its return value.
+//
+// Memory: the caller owns `stream` and `listener` objects; a request allocates nothing. Bytes given to `send` belong to the engine
+// until it is answered, bytes from `lend` until `received`; after `close` both until `closed`, which is always the last answer.
+//
+// Thread: everything on the loop's own thread (the one that calls `run_once`), but for `wake`.
+#pragma once
+#include "base/intrusive_list.hpp"
+#include "base/timer_wheel.hpp"
+#include "io/endpoint.hpp"
+
+#include <mnet/error.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+namespace mnet::inline v1::io {
+
+inline constexpr std::chrono::nanoseconds never = std::chrono::nanoseconds::max();
+
+/// What a stream or listener is to its engine. For engines only; an engine may give the flags the meaning that it needs.
+struct registration : base::list_hook<> {
+    int handle = -1;  // a descriptor of the kernel, or an index of the simulated world
+    bool readable = false;
+    bool writable = false;
+    bool wants_receive = false;
+    bool wants_accept = false;
+    bool connecting = false;
+    bool closing = false;
+    bool ended = false;  // the peer finished or failed: the next receive says which
+    std::span<const std::byte> sending{};
+
+    bool open() const noexcept { return handle >= 0 && !closing; }
+};
+
+/// One connection's bytes. The owner derives from it.
+class stream : public registration {
+public:
+    stream(const stream&) = delete;
+    stream& operator=(const stream&) = delete;
+
+    /// Answers `connect`. After an error the stream is not attached, and may connect again.
+    virtual void connected(result<> outcome) noexcept = 0;
+
+    /// Where received bytes shall go; called right before they are put there. Empty: there is no memory, and `received` gets
+    /// std::errc::not_enough_memory.
+    virtual std::span<std::byte> lend() noexcept = 0;
+
+    /// Answers `receive`: at least 1 byte, or 0 when the peer has finished sending, or the kernel's error.
+    virtual void received(result<std::size_t> bytes) noexcept = 0;
+
+    /// Answers a `send` that was left pending: how many of its bytes the kernel took (at least 1), or its error.
+    virtual void sent(result<std::size_t> bytes) noexcept = 0;
+
+    /// Answers `close`: the engine holds nothing of this stream any more; it may be destroyed in here.
+    virtual void closed() noexcept = 0;
+
+protected:
+    stream() = default;
+    ~stream() = default;
+};
+
+/// One listening socket.
+class listener : public registration {
+public:
+    listener(const listener&) = delete;
+    listener& operator=(const listener&) = delete;
+
+    /// Answers `accept`: the handle of a new connection, for `attach` on this or another loop of the same kind; or the kernel's error
+    /// (EMFILE, ENFILE, ENOBUFS, ENOMEM: wait before the next `accept`; the connection stays in the backlog).
+    virtual void accepted(result<int> handle) noexcept = 0;
+
+protected:
+    listener() = default;
+    ~listener() = default;
+};
+
+struct listen_settings {
+    int backlog = 4096;
+    bool reuse_port = false;          // TCP: several loops share a port, and the kernel spreads connections over them
+    const listener* along = nullptr;  // share the socket of this listener (Unix sockets know no reuse_port)
+};
+
+/// Zero means: leave the kernel's default.
+struct stream_settings {
+    std::chrono::milliseconds keep_alive{0};    // silence after which the peer is probed, and lost within as long again (tcp(7))
+    std::chrono::milliseconds user_timeout{0};  // unacknowledged bytes older than this end the connection (RFC 5482)
+};
+
+/// What a loop has done. System calls are all that the engine makes, so that a user's figures can name them.
+struct counters {
+    std::uint64_t system_calls = 0;
+    std::uint64_t receives = 0;
+    std::uint64_t sends = 0;
+    std::uint64_t waits = 0;  // times that the thread asked the kernel for events
+    std::uint64_t accepts = 0;
+};
+
+class loop {
+public:
+    using wake_function = void (*)(void* owner) noexcept;
+
+    loop(const loop&) = delete;
+    loop& operator=(const loop&) = delete;
+    virtual ~loop() = default;
+
+    /// "epoll", "simulated".
+    virtual std::string_view name() const noexcept = 0;
+
+    /// The loop's clock, from an origin of its own choice; monotonic.
+    virtual std::chrono::nanoseconds now() const noexcept = 0;
+
+    /// Runs `timer` at `due`, never early. An armed timer is armed anew. Cancelling one that isn't armed does nothing.
+    void set(base::timer& timer, std::chrono::nanoseconds due) noexcept { timers_.set(timer, due); }
+    void cancel(base::timer& timer) noexcept { timers_.cancel(timer); }
+
+    /// Binds and listens; gives the address bound, its port resolved. Errors: the kernel's (address_in_use, permission_denied, ...).
+    virtual result<endpoint> listen(listener& listener, const endpoint& where, const listen_settings& settings) = 0;
+
+    /// Asks for one connection. Idempotent while unanswered.
+    virtual void accept(listener& listener) noexcept = 0;
+
+    /// Stops listening, at once; no answer follows.
+    virtual void close(listener& listener) noexcept = 0;
+
+    /// Takes over an accepted handle. On an error the handle was closed.
+    virtual result<> attach(stream& stream, int handle) noexcept = 0;
+
+    /// Closes an accepted handle that nobody attached.
+    virtual void discard(int handle) noexcept = 0;
+
+    /// Opens a connection; answered by `connected`. `close` withdraws it.
+    virtual void connect(stream& stream, const endpoint& where) noexcept = 0;
+
+    virtual void configure(stream& stream, const stream_settings& settings) noexcept = 0;
+
+    /// Asks for bytes; answered by `lend` and `received`, once there are some. Idempotent while unanswered.
+    virtual void receive(stream& stream) noexcept = 0;
+
+    /// Withdraws a `receive` that was not answered.
+    virtual void cancel_receive(stream& stream) noexcept = 0;
+
+    /// Receives now, or says std::errc::resource_unavailable_try_again. 0: the peer finished.
+    virtual result<std::size_t> try_receive(stream& stream, std::span<std::byte> target) noexcept = 0;
+
+    /// Sends some of `bytes` (not empty). An engaged answer came at once: the count taken (at least 1), or an error. Otherwise `sent`
+    /// follows, and until then no other send may be made.
+    virtual std::optional<result<std::size_t>> send(stream& stream, std::span<const std::byte> bytes) noexcept = 0;
+
+    /// Half-close: the peer reads what was sent, then the end of the stream. Errors: the kernel's.
+    virtual result<> finish(stream& stream) noexcept = 0;
+
+    /// Ends the connection and every request on it; `closed` follows from a later `run_once`. Idempotent.
+    virtual void close(stream& stream) noexcept = 0;
+
+    /// How many bytes were sent that the peer's kernel has not acknowledged (SIOCOUTQ, tcp(7)).
+    virtual std::size_t unacknowledged_bytes(const stream& stream) const noexcept = 0;
+
+    virtual result<endpoint> local_endpoint(const stream& stream) const noexcept = 0;
+    virtual result<endpoint> remote_endpoint(const stream& stream) const noexcept = 0;
+
+    /// Makes the present or next `run_once` return early and call the wake function, on the loop's thread. From any thread.
+    virtual void wake() noexcept = 0;
+
+    /// What `wake` calls. Set once, before the first `run_once`.
+    void on_wake(void* owner, wake_function function) noexcept {
+        wake_owner_ = owner;
+        wake_function_ = function;
+    }
+
+    /// How long `run_once` asks again and again before it lets the thread sleep: less latency for more CPU. 0 by default.
+    void spin(std::chrono::nanoseconds duration) noexcept { spin_ = duration; }
+
+    /// Answers what can be answered, runs what is due, and returns; sleeps first where there is nothing, until `until` at most.
+    /// `until` in the past never sleeps.
+    virtual void run_once(std::chrono::nanoseconds until) noexcept = 0;
+
+    const counters& counted() const noexcept { return counters_; }
+
+protected:
+    explicit loop(std::chrono::nanoseconds now) noexcept : timers_(now) {}
+
+    void woken() noexcept {
+        if (wake_function_ != nullptr) wake_function_(wake_owner_);
+    }
+
+    base::timer_wheel timers_;
+    std::chrono::nanoseconds spin_{0};
+    counters counters_{};
+
+private:
+    void* wake_owner_ = nullptr;
+    wake_function wake_function_ = nullptr;
+};
+
+}  // namespace mnet::inline v1::io
