@@ -88,7 +88,7 @@ public:
         if (available < wire::header_bytes || available - wire::header_bytes < bytes) [[unlikely]] {
             if (auto room = transport_->make_room(bytes); !room) return std::unexpected(room.error());
         }
-        return writer(*transport_, {window.next + wire::header_bytes, bytes});
+        return open_writer(*transport_, bytes);
     }
 
     /// Write, append and commit. Errors: as `write`.
@@ -159,8 +159,13 @@ private:
     };
     explicit client(detail::transport& transport) noexcept : transport_(&transport) {}
 
+    static writer open_writer(detail::transport& transport, std::size_t bytes) noexcept {
+        return {transport, {transport.send.next + wire::header_bytes, bytes}};
+    }
+
     result<message> try_read_more() noexcept;
     result<message> read_more(const operation& op) noexcept;
+    result<message> next_message() noexcept;
 
     std::unique_ptr<detail::transport, releaser> transport_;
 };
@@ -170,6 +175,9 @@ class client_access {
 public:
     static client make(detail::transport& transport) noexcept { return client(transport); }
     static detail::transport& transport(client& client) noexcept { return *client.transport_; }
+
+    /// A writer in a send window that has room for it.
+    static writer open_writer(detail::transport& transport, std::size_t bytes) noexcept { return client::open_writer(transport, bytes); }
 };
 
 /// For transports that call a handler with a message.
@@ -209,7 +217,6 @@ public:
     bool await_suspend(std::coroutine_handle<> handle) noexcept {
         handle_ = handle;
         const bool suspended = transport_->start_fill(handle, op_);
-        // From here on the coroutine may run already elsewhere only if it was suspended: a loop is one thread, so it does not.
         if (!suspended) handle_ = {};
         return suspended;
     }
@@ -218,6 +225,7 @@ public:
             handle_ = {};
             if (auto filled = transport_->finish_fill(); !filled) return std::unexpected(filled.error());
             next_ = transport_->decoder.next(transport_->receive);
+            if (next_.what != wire::decoded::kind::message) return failure(next_.reason);
         }
         return message_access::make(next_.payload, transport_->decoder);
     }

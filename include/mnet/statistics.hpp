@@ -46,9 +46,10 @@ struct delivery {
     std::uint64_t bytes_unacknowledged = 0;  // our kernel has them, the peer's has not confirmed
     std::uint64_t bytes_unsent = 0;          // never left
     std::uint64_t messages_unsent = 0;       // never left, or only in part
+    bool pending = false;                    // the close goes on elsewhere, and this is what is known by now
 
     /// Nothing that was committed is missing at the peer's kernel. Whether its program reads it, no transport can know.
-    bool complete() const noexcept { return bytes_unacknowledged == 0 && bytes_unsent == 0; }
+    bool complete() const noexcept { return !pending && bytes_unacknowledged == 0 && bytes_unsent == 0; }
 };
 
 /// What `network::stop` did.

@@ -33,7 +33,7 @@ void timer_wheel::cancel(timer& timer) noexcept {
     if (!timer.armed()) return;
     MNET_ASSERT(timer.wheel_ == this, "a timer is cancelled on the wheel it was set on");
     timer.unlink();
-    if (timer.slot_ == no_slot || !slots_[timer.slot_].empty()) return;
+    if (!slots_[timer.slot_].empty()) return;
     occupied_[timer.slot_ / slots_per_level] &= ~(1ULL << (timer.slot_ % slots_per_level));
 }
 
@@ -50,7 +50,7 @@ void timer_wheel::place(timer& timer) noexcept {
     occupied_[level] |= 1ULL << slot;
 }
 
-// Of two slots that begin at the same tick the higher one is named: its timers must come down before the tick is collected.
+// Of two slots that begin at the same tick the higher one is named: it may hold the timer that is due first in that tick.
 std::optional<timer_wheel::position> timer_wheel::first_occupied() const noexcept {
     std::optional<position> first;
     for (unsigned level = 0; level < levels; ++level) {
@@ -80,9 +80,9 @@ timer_wheel::list timer_wheel::take(unsigned level) noexcept {
     return slots_[level * slots_per_level + slot].take_all();
 }
 
-// From the top, because what leaves a level may come to rest in a slot below that begins at the same tick.
+// What comes down rests in a slot ahead of the wheel, or in level 0: so one pass does, in any order.
 void timer_wheel::cascade() noexcept {
-    for (unsigned level = levels - 1; level > 0; --level) {
+    for (unsigned level = 1; level < levels; ++level) {
         if (current_ % (1ULL << (slot_bits * level)) != 0) continue;
         list waiting = take(level);
         while (timer* const timer = waiting.pop_front()) place(*timer);
@@ -97,7 +97,6 @@ void timer_wheel::collect(std::chrono::nanoseconds now, list& due) noexcept {
             place(*timer);
             continue;
         }
-        timer->slot_ = no_slot;
         due.push_back(*timer);
     }
 }

@@ -39,7 +39,7 @@ private:
     function call_;
     timer_wheel* wheel_ = nullptr;  // of the last set
     std::chrono::nanoseconds due_{};
-    std::size_t slot_ = 0;  // meaningful while armed
+    std::size_t slot_ = 0;  // the last it was in
 };
 
 class timer_wheel {
@@ -55,8 +55,9 @@ public:
     /// Does nothing to a timer that is not armed.
     void cancel(timer& timer) noexcept;
 
-    /// The earliest time at which `expire` could have something to do; nothing when no timer is armed. Exact for a timer that is due within
-    /// 60 ms of the last `expire`; for a later one it may be early, never late, and an `expire` at that time brings the next answer closer.
+    /// The earliest time at which `expire` could have something to do; nothing when no timer is armed. Exact when that timer was set less than
+    /// 60 ms ahead of the last `expire`; otherwise it may be early, never late: an `expire` at that time calls nothing and brings the timer
+    /// down, at most five times before it is due.
     std::optional<std::chrono::nanoseconds> next() const noexcept;
 
     /// Calls every timer that is due at `now`, in the order of ticks, never early; returns how many. Timers are unarmed when they are called.
@@ -69,7 +70,6 @@ private:
     static constexpr unsigned slot_bits = 6;
     static constexpr unsigned levels = 6;
     static constexpr std::uint64_t slots_per_level = 1U << slot_bits;
-    static constexpr std::size_t no_slot = levels * slots_per_level;  // of timers that are about to be called
 
     using list = intrusive_list<timer, timer_wheel>;
 
@@ -88,7 +88,7 @@ private:
     std::uint64_t current_;  // the tick that the wheel has come to; only later ones, and the rest of this one, are in slots
     bool calling_ = false;
     std::array<std::uint64_t, levels> occupied_{};  // a bit for each slot that is not empty
-    std::array<list, no_slot> slots_;
+    std::array<list, levels * slots_per_level> slots_;
 };
 
 }  // namespace mnet::inline v1::base

@@ -44,7 +44,8 @@ public:
     /// connection, not_enough_memory.
     virtual result<> make_room(std::size_t payload_bytes) noexcept = 0;
 
-    /// Puts more bytes into the receive window, without waiting. Errors: no_data_yet, what ended the connection.
+    /// Makes the decoder `ready` for the receive window (a message, or a refused length), without waiting. Errors: no_data_yet, what ended
+    /// the connection.
     virtual result<> try_fill() noexcept = 0;
 
     /// Waits until the decoder is `ready` for the receive window. Flushes first. Errors: as `client::read`.

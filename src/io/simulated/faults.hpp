@@ -39,7 +39,7 @@ struct faults {
     duration_range answer_delay{.min = std::chrono::nanoseconds(0), .max = std::chrono::microseconds(100)};
     /// `run_once` returns at once, with nothing done.
     double spurious_wakes = 0;
-    /// How long a new connection takes from the handshake to the listener's queue.
+    /// How long a listener takes to hear of a new connection.
     duration_range accept_delay{};
 
     // What ends connections, or keeps them from starting.

@@ -87,14 +87,18 @@ result<endpoint> network::listen(simulated_loop& loop, io::listener& listener, c
 }
 
 void network::close(io::listener& listener) {
-    const acceptor* const closing = find_acceptor(listener.handle);
-    if (closing == nullptr) return;
-    note("close listener", listener.handle);
-    const std::shared_ptr<bound_address> place = closing->place;
-    acceptors_.erase(listener.handle);
-    --held_;
+    if (find_acceptor(listener.handle) == nullptr) return;
+    close_acceptor(listener.handle);
     listener.handle = -1;
     listener.wants_accept = false;
+}
+
+/// Does not touch the listener, which may be gone.
+void network::close_acceptor(int handle) {
+    note("close listener", handle);
+    const std::shared_ptr<bound_address> place = find_acceptor(handle)->place;
+    acceptors_.erase(handle);
+    --held_;
     if (std::ranges::any_of(acceptors_, [&](const auto& other) { return other.second->place == place; })) return;
     std::erase(bound_, place);
     for (const int waiting : place->backlog) {
@@ -130,6 +134,11 @@ void network::refuse(socket& client, int error) {
     time_.after(latency(), {.what = event::kind::connect_answer, .handle = client.handle});
 }
 
+void network::retry_connect(socket& client) {
+    if (++client.connects_tried >= connects_max) return refuse(client, ETIMEDOUT);
+    time_.after(connect_retry, {.what = event::kind::connect_arrives, .handle = client.handle});
+}
+
 /// Of several listeners that share a port, any.
 std::shared_ptr<bound_address> network::choose(const endpoint& target) {
     std::vector<std::shared_ptr<bound_address>> candidates;
@@ -139,17 +148,15 @@ std::shared_ptr<bound_address> network::choose(const endpoint& target) {
 }
 
 void network::connect_arrives(socket& client) {
-    if (client.stream == nullptr || client.vanished || client.broken) return;
+    if (client.stream == nullptr || client.broken) return;
+    if (client.vanished) return retry_connect(client);
     const std::shared_ptr<bound_address> place = choose(client.remote);
     if (place == nullptr) {
         const bool no_file = client.remote.is_unix() && !client.remote.text().starts_with("unix://@");
         return refuse(client, no_file ? ENOENT : ECONNREFUSED);
     }
     if (dice_.chance(faults_.refusals)) return refuse(client, ECONNREFUSED);
-    if (place->backlog.size() >= place->backlog_max) {
-        if (++client.connects_tried >= connects_max) return refuse(client, ETIMEDOUT);
-        return time_.after(connect_retry, {.what = event::kind::connect_arrives, .handle = client.handle});
-    }
+    if (place->backlog.size() >= place->backlog_max) return retry_connect(client);
 
     socket& server = make_socket();
     server.peer = client.handle;
@@ -192,17 +199,17 @@ std::chrono::nanoseconds network::answer_delay() {
 }
 
 void network::forget(const simulated_loop& loop) {
-    std::vector<int> handles;
+    std::vector<int> streams;
     for (const auto& [handle, socket] : sockets_) {
-        if (socket->loop == &loop) handles.push_back(handle);
+        if (socket->loop == &loop) streams.push_back(handle);
     }
-    std::ranges::sort(handles);  // the order of a hash table is not part of a seed
-    for (const int handle : handles) close(*find(handle));
-    std::vector<io::listener*> listeners;
+    std::ranges::sort(streams);  // the order of a hash table is not part of a seed
+    for (const int handle : streams) close(*find(handle));
+    std::vector<int> listeners;
     for (const auto& [handle, acceptor] : acceptors_) {
-        if (acceptor->loop == &loop) listeners.push_back(acceptor->listener);
+        if (acceptor->loop == &loop) listeners.push_back(handle);
     }
-    for (io::listener* const listener : listeners) close(*listener);
+    for (const int handle : listeners) close_acceptor(handle);
 }
 
 }  // namespace mnet::inline v1::io::simulated

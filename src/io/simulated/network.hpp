@@ -15,9 +15,11 @@
 #include "io/simulated/timeline.hpp"
 #include "io/simulated/trace.hpp"
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <vector>
 
 namespace mnet::inline v1::io::simulated {
 
@@ -27,8 +29,8 @@ inline std::unexpected<std::error_code> kernel_failure(int error) noexcept {
 
 class network {
 public:
-    network(timeline& time, random& dice, const faults& faults, trace& log) noexcept
-        : time_(time), dice_(dice), faults_(faults), log_(log) {}
+    network(timeline& time, random& dice, const faults& luck, trace& log) noexcept
+        : time_(time), dice_(dice), faults_(luck), log_(log) {}
     network(const network&) = delete;
     network& operator=(const network&) = delete;
 
@@ -88,7 +90,9 @@ private:
     bool taken(const endpoint& where, bool reuse_port) const noexcept;
     std::shared_ptr<bound_address> choose(const endpoint& target);
 
+    void close_acceptor(int handle);
     void connect_arrives(socket& client);
+    void retry_connect(socket& client);
     void refuse(socket& client, int error);
     void enqueue(socket& from, segment&& what);
     void schedule_delivery(socket& from);
@@ -108,7 +112,7 @@ private:
     std::uint16_t last_port_ = 49151;
     std::size_t held_ = 0;
     std::unordered_map<int, std::unique_ptr<socket>> sockets_;
-    std::unordered_map<int, std::unique_ptr<acceptor>> acceptors_;
+    std::map<int, std::unique_ptr<acceptor>> acceptors_;
     std::vector<std::shared_ptr<bound_address>> bound_;
 };
 

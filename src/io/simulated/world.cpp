@@ -1,0 +1,137 @@
+// See world.hpp.
+#include "io/simulated/world.hpp"
+
+#include "base/assert.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+
+namespace mnet::inline v1::io::simulated {
+
+world::~world() { MNET_ASSERT(loops_.empty(), "a world outlives its loops"); }
+
+void world::forget(simulated_loop& loop) {
+    network_.forget(loop);
+    time_.forget(loop);
+    std::erase(loops_, &loop);
+}
+
+void world::check_thread() const noexcept {
+    if (thread_ != std::this_thread::get_id()) die("a simulated world was used from a thread that did not make it");
+}
+
+void world::enter() {
+    check_thread();
+    if (stepping_) die("run_once or run_until was called from inside an answer: a simulated world is not entered twice");
+}
+
+/// Sets `due` to when the earliest timer of any loop is due, unless something else is earlier. A timer that is late is due now and not
+/// before: one that always sets itself to the past then keeps nobody else from his turn.
+simulated_loop* world::first_timer(std::chrono::nanoseconds& due) const noexcept {
+    simulated_loop* first = nullptr;
+    for (simulated_loop* const loop : loops_) {
+        const auto next = loop->next_timer();
+        if (!next || std::max(*next, now()) >= due) continue;
+        first = loop;
+        due = std::max(*next, now());
+    }
+    return first;
+}
+
+bool world::step(std::chrono::nanoseconds limit) {
+    enter();
+    auto due = time_.next_due().value_or(never);
+    simulated_loop* const timed = first_timer(due);
+    if (due == never || due > limit) return false;
+    time_.advance_to(due);
+    if (dice_.chance(luck.clock_jumps)) {
+        jump(dice_.between(std::chrono::nanoseconds::zero(), luck.clock_jump_max));
+        network_.note("the clock jumped", -1);
+    }
+    stepping_ = true;
+    if (timed != nullptr) {
+        timed->expire_timers();
+    } else {
+        dispatch(time_.pop());
+    }
+    stepping_ = false;
+    time_.charge();
+    return true;
+}
+
+void world::dispatch(const event& what) {
+    switch (what.what) {
+    case event::kind::wake:
+    case event::kind::closed_answer: return what.loop->answer(what);
+    case event::kind::accept_answer:
+        if (const acceptor* const found = network_.find_acceptor(what.handle); found != nullptr) found->loop->answer(what);
+        return;
+    case event::kind::connect_answer:
+    case event::kind::receive_answer:
+    case event::kind::send_answer:
+        if (const socket* const found = network_.find(what.handle); found != nullptr && found->stream != nullptr) found->loop->answer(what);
+        return;
+    case event::kind::connect_arrives:
+    case event::kind::segment_arrives:
+    case event::kind::reset_arrives:
+    case event::kind::loss_check: return network_.handle(what);
+    }
+}
+
+bool world::run_until(const std::function<bool()>& done, std::chrono::nanoseconds limit) {
+    enter();
+    while (!done()) {
+        if (step(limit)) continue;
+        if (limit == never) die("nothing can ever happen any more, and what is waited for has not happened");
+        time_.advance_to(limit);
+        return done();
+    }
+    return true;
+}
+
+void world::run_until(std::chrono::nanoseconds time) {
+    while (step(time)) {
+    }
+    time_.advance_to(time);
+}
+
+// Returns once something has happened for the loop, with all else that was due by then, as a real engine answers many in one turn.
+void world::run_for(simulated_loop& loop, std::chrono::nanoseconds until) {
+    enter();
+    if (dice_.chance(luck.spurious_wakes)) return;
+    const std::uint64_t before = loop.turns();
+    const auto latest = std::max(until, now());
+    while (loop.turns() == before) {
+        if (step(latest)) continue;
+        if (until == never) die("nothing can ever happen any more, and a loop waits without end");
+        return time_.advance_to(latest);
+    }
+    const auto reached = now();
+    while (step(reached)) {
+    }
+}
+
+void world::reset(int handle) {
+    if (socket* const found = network_.find(handle)) network_.reset(*found);
+}
+
+void world::vanish(int handle) {
+    if (socket* const found = network_.find(handle)) network_.vanish(*found);
+}
+
+void world::cut_after(int handle, std::size_t bytes) {
+    if (socket* const found = network_.find(handle)) found->cut_after = bytes;
+}
+
+std::string world::report() const {
+    return "seed " + std::to_string(seed_) + " (MNET_SEED), virtual time " + std::to_string(now().count()) + " ns; the last of " +
+           std::to_string(trace_.added()) + " things that happened:\n" + trace_.text();
+}
+
+void world::die(const char* sentence) const noexcept {
+    std::fprintf(stderr, "mnet simulator: %s\n%s", sentence, report().c_str());
+    std::abort();
+}
+
+}  // namespace mnet::inline v1::io::simulated

@@ -1,0 +1,64 @@
+#include <mnet/address.hpp>
+
+#include <charconv>
+
+namespace mnet::inline v1 {
+
+namespace {
+
+constexpr std::string_view tcp_scheme = "tcp://";
+constexpr std::string_view unix_scheme = "unix://";
+constexpr std::size_t unix_name_bytes_max = 107;  // sun_path less its final or first zero, unix(7)
+
+result<address> parse_unix(std::string_view rest) {
+    const bool abstract = rest.starts_with('@');
+    if (abstract) rest.remove_prefix(1);
+    const bool absolute = rest.starts_with('/');
+    if (rest.empty() || rest.size() > unix_name_bytes_max || (!abstract && !absolute)) return failure(errc::invalid_address);
+    if (rest.find('\0') != std::string_view::npos) return failure(errc::invalid_address);
+    return address{.what = abstract ? address::kind::unix_abstract : address::kind::unix_path, .path = std::string(rest)};
+}
+
+result<std::uint16_t> parse_port(std::string_view text) {
+    std::uint16_t port = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+    if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return failure(errc::invalid_address);
+    return port;
+}
+
+result<address> parse_tcp(std::string_view text) {
+    const std::size_t colon = text.rfind(':');
+    if (colon == std::string_view::npos) return failure(errc::invalid_address);
+    const auto port = parse_port(text.substr(colon + 1));
+    if (!port) return failure(port.error());
+    std::string_view host = text.substr(0, colon);
+    if (host.starts_with('[')) {
+        if (!host.ends_with(']') || host.size() < 4) return failure(errc::invalid_address);
+        host = host.substr(1, host.size() - 2);
+        if (host.find(':') == std::string_view::npos) return failure(errc::invalid_address);
+    } else if (host.find_first_of(":[]") != std::string_view::npos) {
+        return failure(errc::invalid_address);  // an IPv6 address without brackets: where would its port begin?
+    }
+    for (const char character : host) {
+        const bool printable = character > ' ' && character < '\x7f';
+        if (!printable || character == '/') return failure(errc::invalid_address);
+    }
+    return address{.what = address::kind::tcp, .host = std::string(host), .port = *port};
+}
+
+}  // namespace
+
+result<address> address::parse(std::string_view text) {
+    if (text.starts_with(unix_scheme)) return parse_unix(text.substr(unix_scheme.size()));
+    if (text.starts_with(tcp_scheme)) text.remove_prefix(tcp_scheme.size());
+    return parse_tcp(text);
+}
+
+std::string address::text() const {
+    if (what == kind::unix_path) return std::string(unix_scheme) + path;
+    if (what == kind::unix_abstract) return std::string(unix_scheme) + "@" + path;
+    const bool brackets = host.find(':') != std::string::npos;
+    return (brackets ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
+}  // namespace mnet::inline v1

@@ -1,0 +1,29 @@
+#include <mnet/peer.hpp>
+
+#include "mnet/mailbox.hpp"
+
+#include <utility>
+#include <vector>
+
+namespace mnet::inline v1 {
+
+peer::peer(std::shared_ptr<detail::mailbox> box) noexcept : box_(std::move(box)) {}
+
+result<> peer::send(std::span<const std::byte> bytes) const {
+    if (!box_) return failure(errc::already_closed);
+    return box_->post(std::make_shared<const std::vector<std::byte>>(bytes.begin(), bytes.end()));
+}
+
+void peer::close() const {
+    if (box_) box_->request_close();
+}
+
+bool peer::live() const noexcept {
+    return box_ && box_->live();
+}
+
+std::uint64_t peer::id() const noexcept {
+    return box_ ? box_->id() : 0;
+}
+
+}  // namespace mnet::inline v1

@@ -1,0 +1,50 @@
+#include "mtcp/acceptor.hpp"
+
+#include "mtcp/network_core.hpp"
+#include "mtcp/worker.hpp"
+
+namespace mnet::inline v1::mtcp::detail {
+
+namespace {
+
+constexpr std::chrono::milliseconds retry_after{100};
+
+}  // namespace
+
+acceptor::acceptor(worker& worker, network_core& network) noexcept
+    : worker_(worker), network_(network), retry_(this, [](void* self) noexcept { static_cast<acceptor*>(self)->resume(); }) {}
+
+result<io::endpoint> acceptor::listen(const io::endpoint& where, const io::listen_settings& settings) {
+    auto bound = worker_.loop().listen(*this, where, settings);
+    if (!bound) return bound;
+    worker_.on_leave([this] { resume(); });
+    worker_.loop().accept(*this);
+    return bound;
+}
+
+void acceptor::close() noexcept {
+    worker_.on_leave({});
+    worker_.loop().cancel(retry_);
+    worker_.loop().close(*this);
+    paused_ = false;
+}
+
+void acceptor::accepted(result<int> client) noexcept {
+    if (!client) {
+        paused_ = true;
+        worker_.accounts().add(entry::accept_pauses, 1);
+        worker_.loop().set(retry_, worker_.loop().now() + retry_after);
+        return;
+    }
+    network_.admit(worker_, *client);
+    if (open()) worker_.loop().accept(*this);
+}
+
+void acceptor::resume() noexcept {
+    if (!paused_) return;
+    paused_ = false;
+    worker_.loop().cancel(retry_);
+    worker_.loop().accept(*this);
+}
+
+}  // namespace mnet::inline v1::mtcp::detail

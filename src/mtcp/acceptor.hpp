@@ -1,0 +1,30 @@
+// A worker's listening socket: accepts for the network, and pauses while the process has no descriptor or memory for another client,
+// without spinning: until a client leaves, or a moment has passed.
+#pragma once
+#include "base/timer_wheel.hpp"
+#include "io/loop.hpp"
+
+namespace mnet::inline v1::mtcp::detail {
+
+class network_core;
+class worker;
+
+class acceptor final : public io::listener {
+public:
+    acceptor(worker& worker, network_core& network) noexcept;
+    ~acceptor() { close(); }
+
+    result<io::endpoint> listen(const io::endpoint& where, const io::listen_settings& settings);
+    void close() noexcept;
+
+private:
+    void accepted(result<int> client) noexcept override;
+    void resume() noexcept;
+
+    worker& worker_;
+    network_core& network_;
+    base::timer retry_;
+    bool paused_ = false;
+};
+
+}  // namespace mnet::inline v1::mtcp::detail

@@ -1,0 +1,318 @@
+#include "mtcp/connection.hpp"
+
+#include "base/assert.hpp"
+#include "mtcp/network_core.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace mnet::inline v1::mtcp::detail {
+
+connection::connection(worker& worker, std::uint64_t id, role whose, shape how, const limits& limits)
+    : transport(limits.message_bytes_max),
+      worker_(worker),
+      id_(id),
+      role_(whose),
+      shape_(how),
+      limits_(limits),
+      out_(send, worker.pool(), limits.unsent_bytes_max),
+      in_(receive, worker.pool()),
+      reading_(worker),
+      flushing_(worker),
+      drain_timer_(this, [](void* self) noexcept { static_cast<connection*>(self)->drain(); }) {
+    if (role_ == role::served) client_.emplace(client_access::make(*this));
+    if (!worker_.is_private()) owner_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+    worker_.join(*this);
+}
+
+connection::~connection() {
+    MNET_ASSERT(phase_ == phase::closed || phase_ == phase::opening, "a connection ends after its stream");
+    publish();
+    handler_.reset();
+    if (box_) {
+        box_->owner = nullptr;
+        box_->shut();
+    }
+    if (role_ == role::served) worker_.network()->strike(id_);
+    static_cast<base::list_hook<borrower_tag>&>(*this).unlink();
+    worker_.leave(*this);
+}
+
+void connection::adopt(std::unique_ptr<worker> own) noexcept {
+    own_worker_ = std::move(own);
+}
+
+result<> connection::attach(int accepted) noexcept {
+    auto attached = worker_.loop().attach(*this, accepted);
+    if (attached) opened();
+    return attached;
+}
+
+void connection::opened() noexcept {
+    phase_ = phase::open;
+    input_end_ = output_failure_ = close_reason_ = {};
+    const auto local = worker_.loop().local_endpoint(*this);
+    unix_ = local && local->is_unix();
+    if (limits_.dead_after.count() > 0 && !unix_) {
+        worker_.loop().configure(*this, {.keep_alive = limits_.dead_after, .user_timeout = limits_.dead_after});
+    }
+}
+
+void connection::serve() noexcept {
+    const turn turn(worker_);
+    worker_.network()->enter(id_, box());
+    if (worker_.stopping()) {
+        end(std::make_error_code(std::errc::operation_canceled));
+    } else if (shape_ == shape::messages) {
+        worker_.loop().receive(*this);
+    } else {
+        run_handler();
+    }
+}
+
+void connection::run_handler() noexcept {
+    handler_running_ = true;
+    try {
+        handler_ = worker_.network()->coroutine()(*client_);
+        handler_.start({[](void* self) noexcept { static_cast<connection*>(self)->handler_finished(); }, this});
+    } catch (...) {
+        handler_running_ = false;
+        worker_.accounts().add(entry::handlers_threw, 1);
+        end(make_error_code(errc::handler_threw));
+    }
+}
+
+void connection::handler_finished() noexcept {
+    // Called from inside the coroutine's last moment: its frame goes with the connection, later.
+    handler_running_ = false;
+    end(outcome_of([this] { return handler_.take(); }));
+    if (phase_ == phase::closed) {
+        (void)worker_.mail()->post([this] { let_go(); });
+    }
+}
+
+void connection::serve_blocking() noexcept {
+    handler_running_ = true;
+    worker_.network()->enter(id_, box());
+    const std::error_code reason = outcome_of([this] { return worker_.network()->blocking()(*client_); });
+    handler_running_ = false;
+    own();
+    if (phase_ == phase::closed) {
+        let_go();
+    } else {
+        end(reason);
+    }
+}
+
+template <typename Handler>
+std::error_code connection::outcome_of(Handler handler) noexcept {
+    try {
+        const result<> outcome = handler();
+        return outcome ? make_error_code(errc::already_closed) : outcome.error();
+    } catch (...) {
+        worker_.accounts().add(entry::handlers_threw, 1);
+        return make_error_code(errc::handler_threw);
+    }
+}
+
+// Input ---------------------------------------------------------------------------------------------------------------------------
+
+std::span<std::byte> connection::lend() noexcept {
+    borrow();
+    if (phase_ != phase::open) {  // draining: what still comes is thrown away
+        receive = {};
+        in_.drop();
+    }
+    if (decoder.ready(receive)) return in_.lend(1);
+    const wire::decoded next = decoder.next(receive);
+    return in_.lend(next.bytes_missing);
+}
+
+void connection::take_input(const result<std::size_t>& bytes) noexcept {
+    if (!bytes) {
+        input_end_ = bytes.error();
+    } else if (*bytes == 0) {
+        input_end_ = make_error_code(errc::end_of_stream);
+    } else {
+        in_.received(*bytes);
+        counted_.wire_bytes_received += *bytes;
+    }
+}
+
+void connection::received(result<std::size_t> bytes) noexcept {
+    const turn turn(worker_);
+    borrow();
+    take_input(bytes);
+    if (phase_ == phase::draining) {
+        receive = {};
+        if (input_end_) return;
+        worker_.loop().receive(*this);
+    } else if (phase_ == phase::open) {
+        input_arrived();
+    }
+}
+
+void connection::input_arrived() noexcept {
+    if (shape_ == shape::messages) {
+        pull();
+    } else if (reading_.active()) {
+        if (decoder.ready(receive) || input_end_) {
+            reading_.finish({});
+        } else {
+            worker_.loop().receive(*this);
+        }
+    }
+}
+
+/// What ends reading once the window holds no whole message; nothing when more may come.
+std::error_code connection::why_no_more() noexcept {
+    if (phase_ != phase::open) return close_reason_ ? close_reason_ : make_error_code(errc::already_closed);
+    const errc at_end = decoder.end_of_stream(receive);
+    if (at_end != errc::end_of_stream && at_end != errc::truncated) return make_error_code(at_end);  // corrupt
+    if (!input_end_) return {};
+    const bool inside_a_frame = at_end == errc::truncated;
+    if (input_end_ == errc::end_of_stream || (inside_a_frame && input_end_ == std::errc::connection_reset)) return make_error_code(at_end);
+    return input_end_;
+}
+
+/// Calls the per-message handler for all that is there.
+void connection::pull() noexcept {
+    auto& handler = worker_.network()->on_message();
+    while (phase_ == phase::open) {
+        if (pause_if_above_bound()) return;
+        const wire::decoded next = decoder.next(receive);
+        if (next.what == wire::decoded::kind::message) {
+            handler(*client_, message_access::make(next.payload, decoder));
+            continue;
+        }
+        if (const std::error_code reason = why_no_more()) {
+            end(reason);
+        } else {
+            worker_.loop().receive(*this);
+        }
+        return;
+    }
+}
+
+bool connection::pause_if_above_bound() noexcept {
+    if (!out_.above_bound()) return false;
+    push();
+    if (!out_.above_bound() || output_failure_) return false;
+    paused_ = true;
+    ++counted_.pauses;
+    return true;
+}
+
+// Output --------------------------------------------------------------------------------------------------------------------------
+
+/// Offers what is committed to the kernel, as much as it takes.
+void connection::push() noexcept {
+    if (sending_ || phase_ == phase::opening || phase_ >= phase::closing) return;
+    for (auto bytes = out_.front(); !bytes.empty(); bytes = out_.front()) {
+        const auto taken = worker_.loop().send(*this, bytes);
+        if (!taken) {
+            sending_ = true;
+            return;
+        }
+        if (!*taken) {
+            output_failed(taken->error());
+            return;
+        }
+        out_.taken(**taken);
+        counted_.wire_bytes_sent += **taken;
+        if (**taken < bytes.size() && !worker_.is_private()) out_.compact();
+    }
+}
+
+void connection::sent(result<std::size_t> bytes) noexcept {
+    const turn turn(worker_);
+    sending_ = false;
+    if (bytes) {
+        out_.taken(*bytes);
+        counted_.wire_bytes_sent += *bytes;
+        push();
+    } else {
+        output_failed(bytes.error());
+    }
+    if (phase_ == phase::draining) {
+        drain();
+        return;
+    }
+    if (posts_waiting_ && out_.half_left()) deliver_posts();
+    if (flushing_.active() && (out_.unsent_bytes() == 0 || output_failure_)) flushing_.finish(output_failure_);
+    if (paused_ && phase_ == phase::open && (out_.half_left() || output_failure_)) {
+        paused_ = false;
+        pull();
+    }
+}
+
+void connection::output_failed(std::error_code why) noexcept {
+    MNET_ASSERT(!sending_, "a send fails by its answer");
+    delivery_.bytes_unsent += out_.unsent_bytes();
+    delivery_.messages_unsent += out_.unsent_messages();
+    output_failure_ = why;
+    out_.shut();
+}
+
+// Turns ---------------------------------------------------------------------------------------------------------------------------
+
+void connection::borrow() noexcept {
+    if (!worker_.is_private()) worker_.borrowed(*this);
+}
+
+void connection::settle() noexcept {
+    if (posts_waiting_ && out_.half_left() && !send.writer_open) deliver_posts();
+    push();
+    out_.settle();
+    // A coroutine that waits for something else than input may still use its message.
+    const bool message_in_use = shape_ != shape::messages && phase_ == phase::open && !reading_.active();
+    if (!message_in_use) in_.settle();
+    publish();
+}
+
+void connection::deliver(mnet::detail::mailbox& box) noexcept {
+    connection* const owner = static_cast<connection_box&>(box).owner;
+    if (owner == nullptr) return;
+    const turn turn(owner->worker_);
+    owner->deliver_posts();
+}
+
+void connection::deliver_posts() noexcept {
+    if (!box_ || phase_ > phase::open) return;
+    posts_waiting_ = false;
+    box_->answered();
+    while (!send.writer_open) {
+        auto post = box_->take();
+        if (post == nullptr) break;
+        if (auto room = room_for(post->size()); !room) {
+            if (room.error() != errc::would_block) continue;  // closed or failed: nobody can have it any more
+            box_->put_back(std::move(post));
+            posts_waiting_ = true;
+            break;
+        }
+        (void)client_access::open_writer(*this, post->size()).append(*post).commit();
+    }
+    if (send.writer_open) posts_waiting_ = true;
+    if (posts_waiting_ || !box_->close_requested()) return;
+    end(make_error_code(errc::already_closed));
+}
+
+void connection::publish() noexcept {
+    auto& ledger = worker_.accounts();
+    const client_statistics now = statistics();
+    const auto tell = [&](entry what, std::uint64_t client_statistics::* counter) {
+        if (now.*counter == told_.*counter) return;
+        ledger.add(what, now.*counter - told_.*counter);
+        told_.*counter = now.*counter;
+    };
+    tell(entry::messages_sent, &client_statistics::messages_sent);
+    tell(entry::payload_bytes_sent, &client_statistics::payload_bytes_sent);
+    tell(entry::messages_received, &client_statistics::messages_received);
+    tell(entry::payload_bytes_received, &client_statistics::payload_bytes_received);
+    tell(entry::wire_bytes_sent, &client_statistics::wire_bytes_sent);
+    tell(entry::wire_bytes_received, &client_statistics::wire_bytes_received);
+    tell(entry::writes_refused, &client_statistics::writes_refused);
+    tell(entry::pauses, &client_statistics::pauses);
+}
+
+}  // namespace mnet::inline v1::mtcp::detail

@@ -1,0 +1,193 @@
+// A connection: the transport of TCP and Unix sockets. It joins the windows above (client, writer) with the stream below (the engine), and
+// runs the handler of a network's client.
+//
+//   opening -> open -> draining -> closing -> closed
+//
+// The input may end before (`input_end_`), and the output may fail (`output_failure_`); an open connection lives on with what is left,
+// until its handler or its owner closes it. So whole messages that arrived can be read, and a peer that finished sending gets its answers.
+//
+// connection.cpp: stream answers and state; connection_client.cpp: what client asks for; connection_close.cpp: draining and the end.
+#pragma once
+#include "io/loop.hpp"
+#include "mnet/mailbox.hpp"
+#include "mtcp/incoming.hpp"
+#include "mtcp/outgoing.hpp"
+#include "mtcp/wait.hpp"
+#include "mtcp/worker.hpp"
+
+#include <mnet/client.hpp>
+#include <mnet/detail/transport.hpp>
+#include <mnet/task.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace mnet::inline v1::mtcp::detail {
+
+/// A mailbox that knows its connection; on the connection's own thread only.
+class connection_box final : public mnet::detail::mailbox {
+public:
+    using mailbox::mailbox;
+    connection* owner = nullptr;
+};
+
+class connection final : public mnet::detail::transport,
+                         private io::stream,
+                         public base::list_hook<member_tag>,
+                         public base::list_hook<borrower_tag> {
+public:
+    /// served: the network's; its handler uses `self()`. owned: a `client` made by `connect` holds it.
+    enum class role : std::uint8_t { served, owned };
+    enum class shape : std::uint8_t { messages, coroutine, direct };
+
+    /// Lives until it is closed and let go of. A private worker's connection takes the worker with it when that is `adopt`ed.
+    connection(worker& worker, std::uint64_t id, role whose, shape how, const limits& limits);
+    void adopt(std::unique_ptr<worker> own) noexcept;
+
+    /// Takes over an accepted handle.
+    result<> attach(int accepted) noexcept;
+
+    /// Connects, and waits; for private workers. Errors: the kernel's, timed_out, operation_canceled.
+    result<> open(const io::endpoint& where, std::chrono::nanoseconds due, const std::stop_token* stop) noexcept;
+
+    /// Connects, for coroutines: as the `start_` and `finish_` pairs of transport.
+    bool start_open(const io::endpoint& where, std::coroutine_handle<> waiting, const operation& op) noexcept;
+    result<> finish_open() noexcept;
+
+    /// Runs the network's handler: begins to, in a turn of the loop; or, for a thread of its own, to the handler's end.
+    void serve() noexcept;
+    void serve_blocking() noexcept;
+
+    /// The end of a connection that never opened.
+    void let_go() noexcept;
+
+    client& self() noexcept { return *client_; }
+    worker& host() noexcept { return worker_; }
+
+    /// What the bell of a mailbox calls, on the loop of its connection.
+    static void deliver(mnet::detail::mailbox& box) noexcept;
+
+    // For the worker:
+    void settle() noexcept;
+    void stop() noexcept;
+    void cut() noexcept;
+
+    /// Closes and drains until `due`, for whoever runs its handler.
+    void end(std::error_code reason) noexcept;
+    /// What `reconnect` dials by default, and how long it may take.
+    void remember_dial(std::string address, std::chrono::nanoseconds span) noexcept {
+        dialed_ = std::move(address);
+        dial_span_ = span;
+    }
+
+    // transport
+    result<> make_room(std::size_t payload_bytes) noexcept override;
+    result<> try_fill() noexcept override;
+    result<> fill(const operation& op) noexcept override;
+    result<> flush(const operation& op) noexcept override;
+    delivery close(const operation& op) noexcept override;
+    result<> reconnect(std::string_view address) override;
+    bool start_fill(std::coroutine_handle<> waiting, const operation& op) noexcept override;
+    result<> finish_fill() noexcept override;
+    bool start_flush(std::coroutine_handle<> waiting, const operation& op) noexcept override;
+    result<> finish_flush() noexcept override;
+    bool start_close(std::coroutine_handle<> waiting, const operation& op) noexcept override;
+    delivery finish_close() noexcept override;
+    void abandon(std::coroutine_handle<> waiting) noexcept override;
+    void release() noexcept override;
+    bool live() const noexcept override;
+    std::uint64_t id() const noexcept override { return id_; }
+    std::string_view name() const noexcept override;
+    std::string_view engine() const noexcept override { return worker_.loop().name(); }
+    std::uint64_t system_calls() const noexcept override { return worker_.loop().counted().system_calls; }
+    std::string local_address() const override;
+    std::string remote_address() const override;
+    std::uint64_t unsent_bytes() const noexcept override { return out_.unsent_bytes(); }
+    client_statistics statistics() const noexcept override;
+    std::string explain() const override;
+    std::shared_ptr<mnet::detail::mailbox> box() override;
+    std::vector<std::shared_ptr<mnet::detail::mailbox>> other_boxes() override;
+    void moved() noexcept override { owner_.store(std::thread::id{}, std::memory_order_relaxed); }
+
+private:
+    enum class phase : std::uint8_t { opening, open, draining, closing, closed };
+
+    ~connection();
+
+    // io::stream
+    void connected(result<> outcome) noexcept override;
+    std::span<std::byte> lend() noexcept override;
+    void received(result<std::size_t> bytes) noexcept override;
+    void sent(result<std::size_t> bytes) noexcept override;
+    void closed() noexcept override;
+
+    void opened() noexcept;
+    void run_handler() noexcept;
+    void handler_finished() noexcept;
+    template <typename Handler>
+    std::error_code outcome_of(Handler handler) noexcept;
+    void take_input(const result<std::size_t>& bytes) noexcept;
+    void input_arrived() noexcept;
+    void pull() noexcept;
+    bool pause_if_above_bound() noexcept;
+    result<> room_for(std::size_t payload_bytes) noexcept;
+    std::error_code why_no_more() noexcept;
+    void push() noexcept;
+    void deliver_posts() noexcept;
+    void output_failed(std::error_code why) noexcept;
+    void borrow() noexcept;
+    void own() noexcept;
+    bool is_mine() const noexcept;
+    void publish() noexcept;
+    void withdraw_receive() noexcept;
+    result<> run_until(const operation& op, std::chrono::nanoseconds due) noexcept;
+    result<> fill_now() noexcept;
+
+    void begin_close(std::error_code reason, std::chrono::nanoseconds due) noexcept;
+    void drain() noexcept;
+    void leave_stream() noexcept;
+    std::uint64_t unacknowledged() const noexcept;
+    delivery account() const noexcept;
+
+    worker& worker_;
+    const std::uint64_t id_;
+    const role role_;
+    const shape shape_;
+    const limits limits_;
+    phase phase_ = phase::opening;
+    bool sending_ = false;        // the engine holds out_.front()
+    bool paused_ = false;         // messages: not read until half of the unsent bytes have left
+    bool posts_waiting_ = false;  // in the mailbox, for want of room
+    bool released_ = false;       // owned: the client is gone
+    bool half_closed_ = false;
+    bool unix_ = false;
+    bool handler_running_ = false;  // coroutine or blocking; until its end the connection stays
+    std::error_code input_end_{};       // why no more bytes come; end_of_stream for a clean end
+    std::error_code output_failure_{};  // why no more bytes leave
+    std::error_code close_reason_{};
+    outgoing out_;
+    incoming in_;
+    wait reading_;   // also: opening
+    wait flushing_;  // also: closing
+    base::timer drain_timer_;
+    std::chrono::nanoseconds drain_due_ = io::never;
+    std::chrono::nanoseconds drain_step_{0};
+    delivery delivery_{};
+    client_statistics counted_{};  // but for what windows and decoder count
+    client_statistics told_{};     // of that, what the ledger knows
+    std::optional<client> client_{};
+    task<result<>> handler_{};
+    std::shared_ptr<connection_box> box_{};
+    std::atomic<std::thread::id> owner_{};
+    std::string dialed_{};
+    std::chrono::nanoseconds dial_span_{0};
+    std::unique_ptr<worker> own_worker_{};
+};
+
+}  // namespace mnet::inline v1::mtcp::detail

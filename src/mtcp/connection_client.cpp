@@ -1,0 +1,250 @@
+// What a client asks of its connection: room, input, and that its output is with the kernel; blocking on a private loop, as coroutines on
+// a shared one.
+#include "base/assert.hpp"
+#include "mtcp/connection.hpp"
+#include "mtcp/network_core.hpp"
+
+#include <mnet/wire/frame.hpp>
+
+#include <algorithm>
+#include <optional>
+#include <stop_token>
+
+namespace mnet::inline v1::mtcp::detail {
+
+// Writing -------------------------------------------------------------------------------------------------------------------------
+
+result<> connection::make_room(std::size_t payload_bytes) noexcept {
+    own();
+    auto room = room_for(payload_bytes);
+    if (!room && room.error() == errc::would_block) ++counted_.writes_refused;
+    return room;
+}
+
+result<> connection::room_for(std::size_t payload_bytes) noexcept {
+    if (phase_ != phase::open) return failure(close_reason_ ? close_reason_ : make_error_code(errc::already_closed));
+    if (output_failure_) return failure(output_failure_);
+    if (payload_bytes > decoder.message_bytes_max()) return failure(errc::message_too_large);
+    borrow();
+    push();
+    if (output_failure_) return failure(output_failure_);
+    return out_.make_room(payload_bytes + wire::header_bytes);
+}
+
+result<> connection::flush(const operation& op) noexcept {
+    own();
+    if (phase_ != phase::open) return failure(close_reason_ ? close_reason_ : make_error_code(errc::already_closed));
+    push();
+    if (output_failure_) return failure(output_failure_);
+    if (out_.unsent_bytes() == 0) return {};
+    if (!worker_.is_private()) return failure(errc::would_block);
+    const auto due = op.deadline.from(worker_.loop().now());
+    while (out_.unsent_bytes() > 0) {
+        if (auto ran = run_until(op, due); !ran) return ran;
+        if (output_failure_) return failure(output_failure_);
+        if (phase_ != phase::open) return failure(close_reason_);
+    }
+    return {};
+}
+
+bool connection::start_flush(std::coroutine_handle<> waiting, const operation& op) noexcept {
+    if (worker_.is_private()) {
+        const auto flushed = flush(op);
+        flushing_.set_outcome(flushed ? std::error_code{} : flushed.error());
+        return false;
+    }
+    const auto flushed = flush(op);
+    const bool left_over = !flushed && flushed.error() == errc::would_block;
+    if (!left_over) {
+        flushing_.set_outcome(flushed ? std::error_code{} : flushed.error());
+        return false;
+    }
+    flushing_.begin(waiting, op);
+    return true;
+}
+
+result<> connection::finish_flush() noexcept {
+    if (flushing_.outcome()) return failure(flushing_.outcome());
+    return {};
+}
+
+// Reading -------------------------------------------------------------------------------------------------------------------------
+
+void connection::withdraw_receive() noexcept {
+    if (phase_ == phase::open) worker_.loop().cancel_receive(*this);
+}
+
+/// One try: at least a byte more in the window, an end, or errc::no_data_yet.
+result<> connection::fill_now() noexcept {
+    if (const std::error_code reason = why_no_more()) return failure(reason);
+    const auto room = lend();
+    const result<std::size_t> bytes =
+        room.empty() ? result<std::size_t>(failure(std::errc::not_enough_memory)) : worker_.loop().try_receive(*this, room);
+    if (!bytes && bytes.error() == std::errc::resource_unavailable_try_again) return failure(errc::no_data_yet);
+    if (!bytes && bytes.error() == std::errc::not_enough_memory) return failure(bytes.error());
+    take_input(bytes);
+    return {};
+}
+
+result<> connection::try_fill() noexcept {
+    own();
+    result<> filled = fill_now();
+    while (filled && !decoder.ready(receive)) filled = fill_now();
+    if (filled || filled.error() != errc::no_data_yet) return filled;
+    // A polling loop runs nothing else: give what waits on this loop its turn.
+    if (worker_.is_private() && (out_.unsent_bytes() > 0 || worker_.mail()->has_calls() || posts_waiting_)) {
+        push();
+        worker_.loop().run_once(worker_.loop().now());
+        if (posts_waiting_) deliver_posts();
+        push();
+    }
+    return filled;
+}
+
+result<> connection::fill(const operation& op) noexcept {
+    if (!worker_.is_private()) return failure(errc::blocks_the_loop);
+    own();
+    push();
+    std::optional<std::chrono::nanoseconds> due;
+    std::chrono::nanoseconds spin_until{0};
+    while (!decoder.ready(receive)) {
+        const auto filled = fill_now();
+        if (filled) continue;
+        if (filled.error() != errc::no_data_yet) return filled;
+        const auto now = worker_.loop().now();
+        if (!due) {
+            due = op.deadline.from(now);
+            spin_until = std::min(*due, now + limits_.spin);
+        }
+        if (now < spin_until && !sending_ && !worker_.mail()->has_calls()) continue;
+        if (worker_.stopping()) return failure(std::errc::operation_canceled);
+        publish();
+        worker_.loop().receive(*this);
+        const auto ran = run_until(op, *due);
+        withdraw_receive();
+        if (!ran && !decoder.ready(receive)) return ran;
+        if (posts_waiting_) deliver_posts();
+        push();
+        if (limits_.spin.count() > 0) spin_until = std::min(*due, worker_.loop().now() + limits_.spin);
+    }
+    return {};
+}
+
+/// Runs the private loop once; says why there is no use in running it again.
+result<> connection::run_until(const operation& op, std::chrono::nanoseconds due) noexcept {
+    if (op.stop != nullptr && op.stop->stop_requested()) return failure(std::errc::operation_canceled);
+    if (worker_.loop().now() >= due) return failure(std::errc::timed_out);
+    std::optional<std::stop_callback<stop_signal>> on_stop;
+    if (op.stop != nullptr) on_stop.emplace(*op.stop, stop_signal{worker_.mail().get()});
+    worker_.loop().run_once(due);
+    return {};
+}
+
+bool connection::start_fill(std::coroutine_handle<> waiting, const operation& op) noexcept {
+    if (worker_.is_private()) {
+        const auto filled = fill(op);
+        reading_.set_outcome(filled ? std::error_code{} : filled.error());
+        return false;
+    }
+    if (const std::error_code reason = why_no_more()) {
+        reading_.set_outcome(reason);
+        return false;
+    }
+    if (worker_.stopping()) {
+        reading_.set_outcome(std::make_error_code(std::errc::operation_canceled));
+        return false;
+    }
+    borrow();
+    reading_.begin(waiting, op);
+    worker_.loop().receive(*this);
+    return true;
+}
+
+result<> connection::finish_fill() noexcept {
+    if (reading_.outcome()) {
+        if (!worker_.is_private()) withdraw_receive();
+        return failure(reading_.outcome());
+    }
+    if (decoder.ready(receive)) return {};
+    return failure(why_no_more());
+}
+
+void connection::abandon(std::coroutine_handle<> waiting) noexcept {
+    if (reading_.is_of(waiting)) {
+        reading_.abandon();
+        withdraw_receive();
+    }
+    if (flushing_.is_of(waiting)) flushing_.abandon();
+}
+
+// Looking -------------------------------------------------------------------------------------------------------------------------
+
+void connection::own() noexcept {
+    if (worker_.is_private()) owner_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+    MNET_ASSERT(is_mine(), "a client is used by one thread at a time: its handler's; others use a peer of it");
+}
+
+bool connection::is_mine() const noexcept {
+    const auto owner = owner_.load(std::memory_order_relaxed);
+    return owner == std::thread::id{} || owner == std::this_thread::get_id();
+}
+
+bool connection::live() const noexcept {
+    const bool input_failed = input_end_ && input_end_ != errc::end_of_stream;
+    return phase_ == phase::open && !input_failed && !output_failure_;
+}
+
+std::string_view connection::name() const noexcept {
+    return unix_ ? "unix" : "tcp";
+}
+
+std::string connection::local_address() const {
+    const auto where = worker_.loop().local_endpoint(*this);
+    return where ? where->text() : std::string();
+}
+
+std::string connection::remote_address() const {
+    const auto where = worker_.loop().remote_endpoint(*this);
+    return where ? where->text() : std::string();
+}
+
+client_statistics connection::statistics() const noexcept {
+    client_statistics now = counted_;
+    now.messages_sent = send.messages;
+    now.payload_bytes_sent = send.payload_bytes;
+    now.messages_received += decoder.messages();
+    now.payload_bytes_received += decoder.payload_bytes();
+    now.unsent_bytes = out_.unsent_bytes();
+    return now;
+}
+
+std::string connection::explain() const {
+    const std::string unsent = std::to_string(out_.unsent_bytes()) + " bytes unsent";
+    if (phase_ == phase::opening) return "not connected";
+    if (phase_ == phase::draining) return "closing: " + unsent + ", " + std::to_string(unacknowledged()) + " not acknowledged";
+    if (phase_ > phase::draining) return "closed" + (close_reason_ ? ": " + close_reason_.message() : std::string());
+    if (output_failure_) return "sending failed: " + output_failure_.message();
+    std::string state = "open";
+    if (paused_) state = "not read until half of its unsent bytes have left";
+    if (input_end_ == errc::end_of_stream) state = "the peer finished sending";
+    else if (input_end_) state = "receiving failed: " + input_end_.message();
+    return state + "; " + unsent + (sending_ ? ", the peer takes no more at present" : "");
+}
+
+std::shared_ptr<mnet::detail::mailbox> connection::box() {
+    if (!box_) {
+        const connection_box::bounds bounds{.posted_bytes_max = limits_.unsent_bytes_max,
+                                            .message_bytes_max = limits_.message_bytes_max};
+        box_ = std::make_shared<connection_box>(id_, bounds, worker_.mail());
+        box_->owner = this;
+        if (phase_ > phase::open) box_->shut();
+    }
+    return box_;
+}
+
+std::vector<std::shared_ptr<mnet::detail::mailbox>> connection::other_boxes() {
+    if (worker_.network() == nullptr) return {};
+    return worker_.network()->boxes_but(id_);
+}
+
+}  // namespace mnet::inline v1::mtcp::detail

@@ -1,0 +1,254 @@
+// How a connection opens and ends: connecting, half-close, draining with a deadline, and the account of what was delivered.
+#include "base/assert.hpp"
+#include "mtcp/connection.hpp"
+#include "mtcp/dial.hpp"
+#include "mtcp/network_core.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace mnet::inline v1::mtcp::detail {
+
+namespace {
+
+/// A peer that takes its last answers, however slowly, is waited for; one that takes nothing for so long is not.
+constexpr std::chrono::seconds stalled_after{30};
+
+/// How often the peer's acknowledgement is looked for: there is no event for it.
+constexpr std::chrono::milliseconds first_look{1};
+constexpr std::chrono::milliseconds longest_look{50};
+
+}  // namespace
+
+// Opening -------------------------------------------------------------------------------------------------------------------------
+
+bool connection::start_open(const io::endpoint& where, std::coroutine_handle<> waiting, const operation& op) noexcept {
+    MNET_ASSERT(phase_ == phase::opening, "a connection opens once");
+    reading_.begin(waiting, op);
+    worker_.loop().connect(*this, where);
+    return true;
+}
+
+result<> connection::finish_open() noexcept {
+    if (phase_ == phase::open) return {};
+    return failure(reading_.outcome());
+}
+
+void connection::connected(result<> outcome) noexcept {
+    const turn turn(worker_);
+    reading_.set_outcome(outcome ? std::error_code{} : outcome.error());
+    if (outcome) opened();
+    reading_.finish(reading_.outcome());
+}
+
+result<> connection::open(const io::endpoint& where, std::chrono::nanoseconds due, const std::stop_token* stop) noexcept {
+    own();
+    const auto in_progress = std::make_error_code(std::errc::operation_in_progress);
+    reading_.set_outcome(in_progress);
+    phase_ = phase::opening;
+    worker_.loop().connect(*this, where);
+    const operation op{.stop = stop};
+    while (reading_.outcome() == in_progress) {
+        if (auto ran = run_until(op, due); !ran) {
+            leave_stream();
+            while (phase_ != phase::closed) worker_.loop().run_once(io::never);
+            phase_ = phase::opening;
+            return ran;
+        }
+    }
+    return finish_open();
+}
+
+result<> connection::reconnect(std::string_view address) {
+    if (role_ == role::served) return failure(std::errc::operation_not_supported);
+    if (!worker_.is_private()) return failure(errc::blocks_the_loop);
+    own();
+    if (!address.empty()) dialed_ = address;
+    if (phase_ != phase::closed) {
+        leave_stream();
+        while (phase_ != phase::closed) worker_.loop().run_once(io::never);
+    }
+    in_.drop();
+    counted_.messages_received += decoder.messages();
+    counted_.payload_bytes_received += decoder.payload_bytes();
+    decoder = wire::decoder(decoder.message_bytes_max());
+    out_.reopen();
+    half_closed_ = paused_ = sending_ = false;
+    phase_ = phase::opening;
+    auto dialed = dial(*this, dialed_, dial_span_, {});
+    if (!dialed) {
+        phase_ = phase::closed;
+        close_reason_ = dialed.error();
+        return dialed;
+    }
+    ++counted_.reconnects;
+    return {};
+}
+
+// Closing -------------------------------------------------------------------------------------------------------------------------
+
+void connection::end(std::error_code reason) noexcept {
+    const auto now = worker_.loop().now();
+    begin_close(reason, std::min(now + stalled_after, worker_.stop_due()));
+}
+
+void connection::begin_close(std::error_code reason, std::chrono::nanoseconds due) noexcept {
+    if (phase_ != phase::open) {
+        drain_due_ = std::min(drain_due_, due);
+        return;
+    }
+    const turn turn(worker_);
+    const bool clean = reason == errc::end_of_stream || reason == errc::already_closed || reason == std::errc::operation_canceled;
+    if (!clean) worker_.accounts().add(entry::clients_failed, 1);
+    close_reason_ = reason;
+    phase_ = phase::draining;
+    drain_due_ = due;
+    drain_step_ = first_look;
+    paused_ = false;
+    receive = {};
+    out_.freeze();
+    if (box_) box_->shut();
+    // What still comes is thrown away, so that the close does not turn into a reset that takes our last bytes with it.
+    if (!input_end_ && !handler_running_) worker_.loop().receive(*this);
+    reading_.finish(make_error_code(errc::already_closed));
+    drain();
+}
+
+void connection::drain() noexcept {
+    if (phase_ != phase::draining) return;
+    const turn turn(worker_);
+    push();
+    const auto now = worker_.loop().now();
+    if (!output_failure_ && out_.unsent_bytes() == 0 && !half_closed_) {
+        half_closed_ = true;
+        if (auto finished = worker_.loop().finish(*this); !finished && !output_failure_) output_failure_ = finished.error();
+    }
+    const bool done = out_.unsent_bytes() == 0 && unacknowledged() == 0;
+    if (output_failure_ || done || now >= drain_due_) {
+        leave_stream();
+        return;
+    }
+    worker_.loop().set(drain_timer_, half_closed_ ? std::min(now + drain_step_, drain_due_) : drain_due_);
+    if (half_closed_) drain_step_ = std::min<std::chrono::nanoseconds>(drain_step_ * 2, longest_look);
+}
+
+/// The end of the stream, whatever was reached.
+void connection::leave_stream() noexcept {
+    if (phase_ >= phase::closing) return;
+    const bool was_open = phase_ != phase::opening;
+    if (was_open) {
+        delivery_ = account();
+        worker_.part(delivery_);
+    }
+    if (!close_reason_) close_reason_ = make_error_code(errc::already_closed);
+    phase_ = phase::closing;
+    receive = {};
+    out_.freeze();
+    worker_.loop().cancel(drain_timer_);
+    worker_.loop().close(*this);
+    flushing_.finish(close_reason_);
+    reading_.finish(close_reason_);
+}
+
+void connection::closed() noexcept {
+    phase_ = phase::closed;
+    sending_ = false;
+    out_.shut();
+    if (!handler_running_) in_.drop();
+    const bool unused = role_ == role::served ? !handler_running_ : released_;
+    if (unused) let_go();
+}
+
+void connection::let_go() noexcept {
+    const auto own_worker = std::move(own_worker_);  // outlives its connection by a line
+    delete this;
+}
+
+void connection::cut() noexcept {
+    if (phase_ <= phase::draining) leave_stream();
+    if (handler_running_) {
+        if (!handler_) return;  // a thread's, that nobody can interrupt
+        handler_running_ = false;
+        handler_.reset();  // its awaiters withdraw themselves
+        if (phase_ == phase::closed) let_go();
+    }
+}
+
+void connection::stop() noexcept {
+    if (phase_ == phase::opening) {
+        reading_.finish(std::make_error_code(std::errc::operation_canceled));
+    } else if (phase_ != phase::open) {
+        drain_due_ = std::min(drain_due_, worker_.stop_due());
+        drain();
+    } else if (role_ == role::served && shape_ == shape::messages) {
+        end(std::make_error_code(std::errc::operation_canceled));
+    } else {
+        reading_.finish(std::make_error_code(std::errc::operation_canceled));
+    }
+}
+
+delivery connection::close(const operation& op) noexcept {
+    if (!is_mine()) {
+        (void)worker_.mail()->post([&host = worker_, id = id_] { host.close_member(id); });
+        return {.pending = true};
+    }
+    own();
+    if (phase_ >= phase::closing || phase_ == phase::opening) return delivery_;
+    const auto due = op.deadline.from(worker_.loop().now());
+    begin_close(make_error_code(errc::already_closed), due);
+    if (!worker_.is_private()) {
+        delivery so_far = phase_ == phase::draining ? account() : delivery_;
+        so_far.pending = phase_ == phase::draining;
+        return so_far;
+    }
+    while (phase_ != phase::closed) {
+        if (phase_ == phase::draining) {
+            if (auto ran = run_until(op, due); !ran) leave_stream();
+        } else {
+            worker_.loop().run_once(io::never);
+        }
+    }
+    return delivery_;
+}
+
+bool connection::start_close(std::coroutine_handle<> waiting, const operation& op) noexcept {
+    (void)close(op);
+    if (phase_ != phase::draining) return false;
+    flushing_.begin(waiting, {.stop = op.stop});
+    return true;
+}
+
+delivery connection::finish_close() noexcept {
+    if (phase_ == phase::draining) leave_stream();  // asked to stop waiting
+    return delivery_;
+}
+
+void connection::release() noexcept {
+    if (role_ == role::served) return;
+    released_ = true;
+    if (phase_ == phase::opening && registration::connecting) leave_stream();
+    if (worker_.is_private()) {
+        owner_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+        (void)close(close_within_5_seconds);
+    } else {
+        begin_close(make_error_code(errc::already_closed), close_within_5_seconds.deadline.from(worker_.loop().now()));
+    }
+    if (phase_ == phase::closed || phase_ == phase::opening) let_go();
+}
+
+std::uint64_t connection::unacknowledged() const noexcept {
+    if (unix_ || phase_ >= phase::closing) return 0;  // a Unix socket's bytes are with the peer's when they left
+    const std::uint64_t bytes = worker_.loop().unacknowledged_bytes(*this);
+    return half_closed_ && bytes > 0 ? bytes - 1 : bytes;  // the end itself counts as a byte
+}
+
+delivery connection::account() const noexcept {
+    delivery told = delivery_;
+    told.bytes_unacknowledged = unacknowledged();
+    told.bytes_acknowledged = counted_.wire_bytes_sent - std::min(counted_.wire_bytes_sent, told.bytes_unacknowledged);
+    told.bytes_unsent += out_.unsent_bytes();
+    told.messages_unsent += out_.unsent_messages();
+    return told;
+}
+
+}  // namespace mnet::inline v1::mtcp::detail

@@ -1,0 +1,175 @@
+#include "mtcp/dial.hpp"
+
+#include "base/assert.hpp"
+#include "mtcp/resolver.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <utility>
+
+namespace mnet::inline v1::mtcp::detail {
+
+namespace {
+
+/// Ids of connected clients, unique in the process: the one thing here that all of them share.
+std::uint64_t next_client_id() noexcept {
+    static std::atomic<std::uint64_t> last = 0;
+    return ++last;
+}
+
+/// What the resolver's thread hands back; whoever asked may be gone by then.
+struct resolution {
+    std::optional<result<endpoints>> found{};
+    wait* waiting = nullptr;
+};
+
+result<std::shared_ptr<resolution>> begin_resolving(worker& where, const address& what) {
+    auto state = std::make_shared<resolution>();
+    state->found = resolve_at_once(what, false);
+    if (state->found) return state;
+    auto asked = resolve_elsewhere(what, where.mail(), [state](result<endpoints> found) {
+        state->found = std::move(found);
+        if (state->waiting != nullptr) state->waiting->finish({});
+    });
+    if (!asked) return failure(asked.error());
+    return state;
+}
+
+result<endpoints> resolve(worker& where, const address& what, std::chrono::nanoseconds due, const std::stop_token* stop) {
+    auto begun = begin_resolving(where, what);
+    if (!begun) return failure(begun.error());
+    std::optional<std::stop_callback<stop_signal>> on_stop;
+    if (stop != nullptr) on_stop.emplace(*stop, stop_signal{where.mail().get()});
+    while (!(*begun)->found) {
+        if (stop != nullptr && stop->stop_requested()) return failure(std::errc::operation_canceled);
+        if (where.loop().now() >= due) return failure(std::errc::timed_out);
+        where.loop().run_once(due);
+    }
+    return *std::move((*begun)->found);
+}
+
+/// Awaits a resolution; a class of its own, so that nothing is left behind when its coroutine is destroyed.
+class resolving {
+public:
+    resolving(worker& where, std::shared_ptr<resolution> state, const operation& op) : state_(std::move(state)), op_(op), wait_(where) {}
+    resolving(const resolving&) = delete;
+    resolving& operator=(const resolving&) = delete;
+    ~resolving() {
+        state_->waiting = nullptr;
+        wait_.abandon();
+    }
+
+    bool await_ready() const noexcept { return state_->found.has_value(); }
+    void await_suspend(std::coroutine_handle<> handle) noexcept {
+        state_->waiting = &wait_;
+        wait_.begin(handle, op_);
+    }
+    result<endpoints> await_resume() {
+        state_->waiting = nullptr;
+        if (!state_->found) return failure(wait_.outcome());
+        return *std::move(state_->found);
+    }
+
+private:
+    std::shared_ptr<resolution> state_;
+    operation op_;
+    wait wait_;
+};
+
+/// Awaits one attempt to connect.
+class opening {
+public:
+    opening(connection& target, const io::endpoint& where, const operation& op) noexcept : target_(target), where_(where), op_(op) {}
+    opening(const opening&) = delete;
+    opening& operator=(const opening&) = delete;
+    ~opening() {
+        if (handle_) target_.abandon(handle_);
+    }
+
+    bool await_ready() const noexcept { return false; }
+    bool await_suspend(std::coroutine_handle<> handle) noexcept {
+        handle_ = handle;
+        return target_.start_open(where_, handle, op_);
+    }
+    result<> await_resume() noexcept {
+        handle_ = {};
+        return target_.finish_open();
+    }
+
+private:
+    connection& target_;
+    const io::endpoint& where_;
+    operation op_;
+    std::coroutine_handle<> handle_{};
+};
+
+operation until(worker& where, std::chrono::nanoseconds due) noexcept {
+    return {.deadline = within(due - where.loop().now())};
+}
+
+}  // namespace
+
+limits limits_of(const connect_options& options) noexcept {
+    return {.message_bytes_max = options.message_bytes_max,
+            .unsent_bytes_max = options.unsent_bytes_max,
+            .dead_after = options.dead_after,
+            .spin = options.spin};
+}
+
+std::chrono::nanoseconds dial_span(const connect_options& options) noexcept {
+    return options.dead_after.count() > 0 ? std::min(options.dial_timeout, options.dead_after) : options.dial_timeout;
+}
+
+result<> dial(connection& target, std::string_view text, std::chrono::nanoseconds span, const operation& op) {
+    auto parsed = address::parse(text);
+    if (!parsed) return failure(parsed.error());
+    worker& where = target.host();
+    const auto now = where.loop().now();
+    const auto due = std::min(now + span, op.deadline.from(now));
+    auto found = resolve(where, *parsed, due, op.stop);
+    if (!found) return failure(found.error());
+    result<> opened = failure(std::errc::host_unreachable);
+    for (const io::endpoint& endpoint : *found) {
+        opened = target.open(endpoint, due, op.stop);
+        if (opened || opened.error() == std::errc::timed_out || opened.error() == std::errc::operation_canceled) break;
+    }
+    return opened;
+}
+
+result<client> dial_blocking(const environment& world, std::string_view text, const connect_options& options, const operation& op) {
+    auto loop = world.make_loop();
+    if (!loop) return failure(loop.error());
+    const limits limits = limits_of(options);
+    auto own = std::make_unique<worker>(*std::move(loop), worker::kind::private_loop, limits, nullptr);
+    auto* const target = new connection(*own, next_client_id(), connection::role::owned, connection::shape::direct, limits);
+    target->adopt(std::move(own));
+    client fresh = client_access::make(*target);
+    target->remember_dial(std::string(text), dial_span(options));
+    if (auto opened = dial(*target, text, dial_span(options), op); !opened) return failure(opened.error());
+    return fresh;
+}
+
+task<result<client>> dial_on(worker& where, std::string text, limits limits, std::chrono::nanoseconds span) {
+    auto parsed = address::parse(text);
+    if (!parsed) co_return failure(parsed.error());
+    const auto due = where.loop().now() + span;
+    auto begun = begin_resolving(where, *parsed);
+    if (!begun) co_return failure(begun.error());
+    resolving resolved(where, *begun, until(where, due));
+    const result<endpoints> found = co_await resolved;
+    if (!found) co_return failure(found.error());
+    result<> opened = failure(std::errc::host_unreachable);
+    for (const io::endpoint& endpoint : *found) {
+        auto* const target = new connection(where, next_client_id(), connection::role::owned, connection::shape::direct, limits);
+        client fresh = client_access::make(*target);
+        opening attempt(*target, endpoint, until(where, due));
+        opened = co_await attempt;
+        if (opened) co_return fresh;
+        if (opened.error() == std::errc::timed_out || opened.error() == std::errc::operation_canceled) break;
+    }
+    co_return failure(opened.error());
+}
+
+}  // namespace mnet::inline v1::mtcp::detail

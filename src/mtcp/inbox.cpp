@@ -1,0 +1,45 @@
+#include "mtcp/inbox.hpp"
+
+#include "io/loop.hpp"
+#include "mtcp/connection.hpp"
+
+#include <utility>
+
+namespace mnet::inline v1::mtcp::detail {
+
+bool inbox::post(call what) {
+    const std::scoped_lock lock(mutex_);
+    if (loop_ == nullptr) return false;
+    calls_.push_back(std::move(what));
+    has_calls_.store(true, std::memory_order_relaxed);
+    if (calls_.size() == 1) loop_->wake();
+    return true;
+}
+
+void inbox::nudge() noexcept {
+    const std::scoped_lock lock(mutex_);
+    if (loop_ != nullptr) loop_->wake();
+}
+
+void inbox::ring(std::shared_ptr<mnet::detail::mailbox> box) {
+    (void)post([box = std::move(box)] { connection::deliver(*box); });
+}
+
+void inbox::run() {
+    {
+        const std::scoped_lock lock(mutex_);
+        running_.swap(calls_);
+        has_calls_.store(false, std::memory_order_relaxed);
+    }
+    for (call& what : running_) what();
+    running_.clear();
+}
+
+void inbox::shut() noexcept {
+    std::vector<call> dropped;
+    const std::scoped_lock lock(mutex_);
+    loop_ = nullptr;
+    dropped.swap(calls_);
+}
+
+}  // namespace mnet::inline v1::mtcp::detail

@@ -1,0 +1,28 @@
+#include "mtcp/ledger.hpp"
+
+namespace mnet::inline v1::mtcp::detail {
+
+void ledger::add_to(network_statistics& target) const noexcept {
+    target.clients_accepted += get(entry::clients_accepted);
+    target.clients_refused += get(entry::clients_refused);
+    target.clients_failed += get(entry::clients_failed);
+    target.accept_pauses += get(entry::accept_pauses);
+    target.handlers_threw += get(entry::handlers_threw);
+    target.messages_sent += get(entry::messages_sent);
+    target.payload_bytes_sent += get(entry::payload_bytes_sent);
+    target.messages_received += get(entry::messages_received);
+    target.payload_bytes_received += get(entry::payload_bytes_received);
+    target.wire_bytes_sent += get(entry::wire_bytes_sent);
+    target.wire_bytes_received += get(entry::wire_bytes_received);
+    target.writes_refused += get(entry::writes_refused);
+    target.pauses += get(entry::pauses);
+    target.system_calls += get(entry::system_calls);
+}
+
+void ledger::absorb(const ledger& ended) noexcept {
+    for (std::size_t index = 0; index < counters_.size(); ++index) {
+        counters_[index].fetch_add(ended.counters_[index].load(std::memory_order_relaxed), std::memory_order_relaxed);
+    }
+}
+
+}  // namespace mnet::inline v1::mtcp::detail

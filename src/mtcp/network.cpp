@@ -1,0 +1,54 @@
+#include <mnet/mtcp/network.hpp>
+
+#include "mtcp/network_core.hpp"
+
+#include <utility>
+
+namespace mnet::inline v1::mtcp {
+
+network::network(std::shared_ptr<detail::network_core> core) noexcept : core_(std::move(core)) {}
+network::network(network&&) noexcept = default;
+
+network& network::operator=(network&& other) noexcept {
+    if (this != &other) {
+        if (core_) (void)core_->stop(stop_within_5_seconds);
+        core_ = std::move(other.core_);
+    }
+    return *this;
+}
+
+network::~network() {
+    if (core_) (void)core_->stop(stop_within_5_seconds);
+}
+
+std::string network::address() const {
+    return core_->address();
+}
+
+std::string_view network::engine() const noexcept {
+    return core_->engine();
+}
+
+network_statistics network::statistics() const {
+    return core_->statistics();
+}
+
+std::size_t network::broadcast(std::span<const std::byte> bytes) {
+    return core_->broadcast(bytes);
+}
+
+farewell network::stop(mnet::deadline deadline) {
+    return core_->stop(deadline);
+}
+
+result<> network::wait(const operation& op) {
+    return core_->wait(op);
+}
+
+result<network> listen(const listen_options& options, detail::any_handler handler) {
+    auto core = detail::open_network(detail::kernel(), options, std::move(handler));
+    if (!core) return failure(core.error());
+    return network(*std::move(core));
+}
+
+}  // namespace mnet::inline v1::mtcp

@@ -1,0 +1,299 @@
+#include "mtcp/network_core.hpp"
+
+#include "base/assert.hpp"
+#include "mtcp/connection.hpp"
+#include "mtcp/resolver.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <new>
+#include <system_error>
+
+namespace mnet::inline v1::mtcp::detail {
+
+namespace {
+
+limits limits_of(const listen_options& options) noexcept {
+    return {.message_bytes_max = options.message_bytes_max,
+            .unsent_bytes_max = options.unsent_bytes_max,
+            .dead_after = options.dead_after,
+            .spin = options.spin};
+}
+
+/// The loops cut what is left a little before the deadline, so that `stop` can return by it.
+std::chrono::nanoseconds cut_after(std::chrono::nanoseconds span) noexcept {
+    return span - std::min<std::chrono::nanoseconds>(span / 10, std::chrono::milliseconds(100));
+}
+
+}  // namespace
+
+network_core::network_core(const environment& world, const listen_options& options, any_handler handler)
+    : world_(world), handler_(std::move(handler)), limits_(limits_of(options)), clients_max_(std::max<std::size_t>(options.clients_max, 1)) {}
+
+network_core::~network_core() {
+    for (station& each : stations_) {
+        MNET_ASSERT(!each.thread.joinable(), "a network is stopped before it ends");
+        each.door.reset();
+    }
+}
+
+result<> network_core::start(const listen_options& options) {
+    auto parsed = address::parse(options.address);
+    if (!parsed) return failure(parsed.error());
+    const auto found = resolve_slowly(*parsed, true);
+    if (!found) return failure(found.error());
+    result<> opened = failure(std::errc::host_unreachable);
+    for (const io::endpoint& where : *found) {
+        opened = open_stations(options, where);
+        if (opened) break;
+        stations_.clear();
+    }
+    if (!opened || !world_.threads()) return opened;
+    for (station& each : stations_) {
+        try {
+            each.thread = std::thread([this, &each] { run(each); });
+        } catch (const std::system_error& refused) {
+            (void)stop(within(std::chrono::seconds(0)));
+            return failure(refused.code());
+        }
+    }
+    return {};
+}
+
+result<> network_core::open_stations(const listen_options& options, const io::endpoint& where) {
+    unsigned loops = options.loops != 0 ? options.loops : std::max(std::thread::hardware_concurrency(), 1U);
+    loops = std::min(loops, 1024U);
+    stations_.reserve(loops);  // threads hold references into it
+    io::endpoint target = where;
+    for (unsigned index = 0; index < loops; ++index) {
+        auto loop = world_.make_loop();
+        if (!loop) return failure(loop.error());
+        station& fresh = stations_.emplace_back();
+        fresh.work = std::make_unique<worker>(*std::move(loop), worker::kind::shared_loop, limits_, this);
+        fresh.door = std::make_unique<acceptor>(*fresh.work, *this);
+        const bool along = index > 0 && where.is_unix();
+        const auto bound =
+            fresh.door->listen(target, {.reuse_port = loops > 1, .along = along ? stations_.front().door.get() : nullptr});
+        if (!bound) return failure(bound.error());
+        if (index == 0) bound_ = target = *bound;
+        engine_ = fresh.work->loop().name();
+    }
+    return {};
+}
+
+void network_core::run(station& mine) noexcept {
+    worker& work = *mine.work;
+    while (!work.stopping() || !work.deserted()) work.loop().run_once(io::never);
+    const std::scoped_lock lock(mutex_);
+    mine.ended = true;
+    changed_.notify_all();
+}
+
+// Clients -------------------------------------------------------------------------------------------------------------------------
+
+void network_core::admit(worker& where, int handle) noexcept {
+    if (clients_.fetch_add(1, std::memory_order_relaxed) >= clients_max_) {
+        turn_away(where, handle);
+    } else if (std::holds_alternative<blocking_handler>(handler_)) {
+        serve_on_thread(where, handle);
+    } else {
+        serve_on_loop(where, handle);
+    }
+}
+
+void network_core::turn_away(worker& where, int handle) noexcept {
+    clients_.fetch_sub(1, std::memory_order_relaxed);
+    where.accounts().add(entry::clients_refused, 1);
+    where.loop().discard(handle);
+}
+
+void network_core::serve_on_loop(worker& where, int handle) noexcept {
+    const auto shape = std::holds_alternative<message_handler>(handler_) ? connection::shape::messages : connection::shape::coroutine;
+    auto* const fresh = new (std::nothrow) connection(where, next_id_.fetch_add(1), connection::role::served, shape, limits_);
+    if (fresh == nullptr) {
+        turn_away(where, handle);
+        return;
+    }
+    if (!fresh->attach(handle)) {
+        where.accounts().add(entry::clients_refused, 1);
+        fresh->let_go();
+        return;
+    }
+    where.accounts().add(entry::clients_accepted, 1);
+    fresh->serve();
+}
+
+void network_core::serve_on_thread(worker& where, int handle) noexcept {
+    auto loop = world_.make_loop();
+    if (!loop) {
+        turn_away(where, handle);
+        return;
+    }
+    try {
+        auto own = std::make_unique<worker>(*std::move(loop), worker::kind::private_loop, limits_, this);
+        auto* const fresh = new connection(*own, next_id_.fetch_add(1), connection::role::served, connection::shape::direct, limits_);
+        if (!fresh->attach(handle)) {
+            where.accounts().add(entry::clients_refused, 1);
+            fresh->let_go();
+            return;
+        }
+        {
+            const std::scoped_lock lock(mutex_);
+            blocking_workers_.push_back(own.get());
+        }
+        // Detached: a handler that doesn't end can't be made to, and `stop` returns without it.
+        std::thread([core = shared_from_this(), own = std::move(own), fresh] {
+            fresh->serve_blocking();
+            core->run_blocking(*own);
+        }).detach();
+        where.accounts().add(entry::clients_accepted, 1);
+    } catch (const std::exception&) {
+        turn_away(where, handle);
+    }
+}
+
+void network_core::run_blocking(worker& own) noexcept {
+    while (!own.deserted()) own.loop().run_once(io::never);
+    own.tell_system_calls();
+    const std::scoped_lock lock(mutex_);
+    add_up(own);
+    ended_accounts_.absorb(own.accounts());
+    blocking_workers_.remove(&own);
+    changed_.notify_all();
+}
+
+void network_core::enter(std::uint64_t id, std::shared_ptr<mnet::detail::mailbox> box) {
+    const std::scoped_lock lock(boxes_mutex_);
+    boxes_.emplace(id, std::move(box));
+}
+
+void network_core::strike(std::uint64_t id) noexcept {
+    clients_.fetch_sub(1, std::memory_order_relaxed);
+    const std::scoped_lock lock(boxes_mutex_);
+    boxes_.erase(id);
+}
+
+std::vector<std::shared_ptr<mnet::detail::mailbox>> network_core::boxes_but(std::uint64_t id) const {
+    std::vector<std::shared_ptr<mnet::detail::mailbox>> others;
+    const std::scoped_lock lock(boxes_mutex_);
+    others.reserve(boxes_.size());
+    for (const auto& [other, box] : boxes_) {
+        if (other != id) others.push_back(box);
+    }
+    return others;
+}
+
+std::size_t network_core::broadcast(std::span<const std::byte> bytes) {
+    const auto message = std::make_shared<const std::vector<std::byte>>(bytes.begin(), bytes.end());
+    std::size_t posted = 0;
+    for (const auto& box : boxes_but(0)) posted += box->post(message) ? 1 : 0;
+    return posted;
+}
+
+network_statistics network_core::statistics() const {
+    network_statistics sum{};
+    for (const station& each : stations_) each.work->accounts().add_to(sum);
+    const std::scoped_lock lock(mutex_);
+    ended_accounts_.add_to(sum);
+    for (worker* const each : blocking_workers_) each->accounts().add_to(sum);
+    sum.clients = clients_.load(std::memory_order_relaxed);
+    return sum;
+}
+
+// Stopping ------------------------------------------------------------------------------------------------------------------------
+
+void network_core::add_up(worker& ended) noexcept {
+    farewell_.clients_drained += ended.parted().clients_drained;
+    farewell_.clients_cut += ended.parted().clients_cut;
+    farewell_.bytes_cut += ended.parted().bytes_cut;
+}
+
+bool network_core::all_ended() const noexcept {
+    const bool loops_ended = std::ranges::all_of(stations_, [](const station& each) { return each.ended || !each.thread.joinable(); });
+    return loops_ended && blocking_workers_.empty();
+}
+
+void network_core::ask_to_stop(std::chrono::nanoseconds span) {
+    const auto stop_worker = [span](worker& work) {
+        const auto now = work.loop().now();
+        work.stop(span > io::never - now ? io::never : now + cut_after(span));
+    };
+    for (station& each : stations_) {
+        const auto stop_station = [stop_worker, &each] {
+            each.door->close();
+            stop_worker(*each.work);
+        };
+        if (world_.threads()) {
+            (void)each.work->mail()->post(stop_station);
+        } else {
+            stop_station();
+        }
+    }
+    for (worker* const each : blocking_workers_) (void)each->mail()->post([stop_worker, each] { stop_worker(*each); });
+}
+
+farewell network_core::stop(mnet::deadline deadline) {
+    std::unique_lock lock(mutex_);
+    if (stopping_) {
+        changed_.wait(lock, [this] { return stopped_; });
+        return farewell_;
+    }
+    stopping_ = true;
+    const auto now = std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch());
+    const auto due = deadline.from(now);
+    ask_to_stop(due == io::never ? io::never : std::max(due - now, std::chrono::nanoseconds(0)));
+    if (world_.threads()) {
+        const auto ended = [this] { return all_ended(); };
+        if (due == io::never) {
+            changed_.wait(lock, ended);
+        } else {
+            changed_.wait_until(lock, std::chrono::steady_clock::time_point(due), ended);
+        }
+        for (station& each : stations_) {
+            if (!each.thread.joinable()) continue;
+            if (each.ended) {
+                lock.unlock();
+                each.thread.join();
+                lock.lock();
+                add_up(*each.work);
+            } else {
+                each.thread.detach();  // a handler holds it; it keeps this core
+                ++farewell_.handlers_left;
+            }
+        }
+        farewell_.handlers_left += blocking_workers_.size();
+    } else {
+        lock.unlock();
+        for (station& each : stations_) {
+            while (!each.work->deserted()) each.work->loop().run_once(io::never);
+        }
+        lock.lock();
+        for (station& each : stations_) add_up(*each.work);
+    }
+    stopped_ = true;
+    changed_.notify_all();
+    return farewell_;
+}
+
+result<> network_core::wait(const operation& op) {
+    std::unique_lock lock(mutex_);
+    const auto stopped = [this] { return stopped_; };
+    const std::stop_token token = op.stop != nullptr ? *op.stop : std::stop_token();
+    const auto now = std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch());
+    const auto due = op.deadline.from(now);
+    if (due == io::never) {
+        changed_.wait(lock, token, stopped);
+    } else {
+        changed_.wait_until(lock, token, std::chrono::steady_clock::time_point(due), stopped);
+    }
+    if (stopped_) return {};
+    return token.stop_requested() ? failure(std::errc::operation_canceled) : failure(std::errc::timed_out);
+}
+
+result<std::shared_ptr<network_core>> open_network(const environment& world, const listen_options& options, any_handler handler) {
+    auto core = std::make_shared<network_core>(world, options, std::move(handler));
+    if (auto started = core->start(options); !started) return failure(started.error());
+    return core;
+}
+
+}  // namespace mnet::inline v1::mtcp::detail

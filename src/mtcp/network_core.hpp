@@ -1,0 +1,96 @@
+// The running server behind a `network`: its workers and their threads, its handler, the register of its clients, and how it stops.
+//
+// Thread: `admit` from a worker's loop; `enter` and `strike` from a client's own thread; the rest from any.
+#pragma once
+#include "mtcp/acceptor.hpp"
+#include "mtcp/environment.hpp"
+#include "mtcp/ledger.hpp"
+#include "mtcp/worker.hpp"
+
+#include <mnet/mtcp/network.hpp>
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+namespace mnet::inline v1::mtcp::detail {
+
+class network_core : public std::enable_shared_from_this<network_core> {
+public:
+    network_core(const environment& world, const listen_options& options, any_handler handler);
+    ~network_core();
+
+    /// Opens the listening sockets and starts the workers. Errors: as `mtcp::listen`.
+    result<> start(const listen_options& options);
+
+    std::string address() const { return bound_.text(); }
+    std::string_view engine() const noexcept { return engine_; }
+    network_statistics statistics() const;
+    std::size_t broadcast(std::span<const std::byte> bytes);
+    farewell stop(mnet::deadline deadline);
+    result<> wait(const operation& op);
+
+    /// A new connection: a client of `where`, or of a thread of its own, or turned away.
+    void admit(worker& where, int handle) noexcept;
+
+    void enter(std::uint64_t id, std::shared_ptr<mnet::detail::mailbox> box);
+    void strike(std::uint64_t id) noexcept;
+    std::vector<std::shared_ptr<mnet::detail::mailbox>> boxes_but(std::uint64_t id) const;
+
+    message_handler& on_message() noexcept { return *std::get_if<message_handler>(&handler_); }
+    coroutine_handler& coroutine() noexcept { return *std::get_if<coroutine_handler>(&handler_); }
+    blocking_handler& blocking() noexcept { return *std::get_if<blocking_handler>(&handler_); }
+
+private:
+    /// One of the loops that accept.
+    struct station {
+        std::unique_ptr<worker> work;
+        std::unique_ptr<acceptor> door;
+        std::thread thread{};
+        bool ended = false;
+    };
+
+    result<> open_stations(const listen_options& options, const io::endpoint& where);
+    void run(station& mine) noexcept;
+    void serve_on_loop(worker& where, int handle) noexcept;
+    void serve_on_thread(worker& where, int handle) noexcept;
+    void run_blocking(worker& own) noexcept;
+    void turn_away(worker& where, int handle) noexcept;
+    void add_up(worker& ended) noexcept;
+    bool all_ended() const noexcept;
+    void ask_to_stop(std::chrono::nanoseconds span);
+
+    const environment& world_;
+    any_handler handler_;
+    const limits limits_;
+    const std::size_t clients_max_;
+    io::endpoint bound_{};
+    std::string engine_{};
+    std::vector<station> stations_{};
+
+    std::atomic<std::uint64_t> next_id_ = 1;
+    std::atomic<std::size_t> clients_ = 0;
+    mutable std::mutex boxes_mutex_{};
+    std::unordered_map<std::uint64_t, std::shared_ptr<mnet::detail::mailbox>> boxes_{};
+
+    mutable std::mutex mutex_{};  // of all that follows
+    std::condition_variable_any changed_{};
+    std::list<worker*> blocking_workers_{};
+    ledger ended_accounts_{};  // of blocking workers that are gone
+    farewell farewell_{};
+    bool stopping_ = false;
+    bool stopped_ = false;
+};
+
+/// `listen` in a world of one's choice, which outlives the network.
+result<std::shared_ptr<network_core>> open_network(const environment& world, const listen_options& options, any_handler handler);
+
+}  // namespace mnet::inline v1::mtcp::detail

@@ -1,0 +1,182 @@
+#include "mtcp/outgoing.hpp"
+
+#include "base/assert.hpp"
+
+#include <mnet/wire/frame.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace mnet::inline v1::mtcp::detail {
+
+namespace {
+
+/// Where the frame lies that `position` is in the middle of; `position` itself between two frames.
+std::size_t frame_start(const base::block& block, std::size_t position) noexcept {
+    std::size_t start = 0;
+    while (start < position) {
+        const std::size_t next = start + wire::header_bytes + wire::load_length(block.data() + start);
+        if (next > position) break;
+        start = next;
+    }
+    return start;
+}
+
+std::uint64_t frames_between(const base::block& block, std::size_t start, std::size_t end) noexcept {
+    std::uint64_t frames = 0;
+    for (; start < end; ++frames) start += wire::header_bytes + wire::load_length(block.data() + start);
+    return frames;
+}
+
+}  // namespace
+
+outgoing::outgoing(mnet::detail::send_window& window, base::block_pool& pool, std::size_t unsent_bytes_max) noexcept
+    : window_(window), pool_(pool), unsent_bytes_max_(unsent_bytes_max) {}
+
+outgoing::~outgoing() {
+    drop_all();
+    pool_.release(tail_);
+}
+
+std::size_t outgoing::window_bytes() const noexcept {
+    const std::byte* const end = frozen_end_ != nullptr ? frozen_end_ : window_.next;
+    if (end == nullptr) return 0;
+    return static_cast<std::size_t>(end - tail_->data()) - tail_->begin;
+}
+
+void outgoing::set_limit(std::size_t frame_bytes) noexcept {
+    // Inside the limit no write needs to ask; at the bound each one has to, and one frame is let through when it may.
+    const std::size_t position = static_cast<std::size_t>(window_.next - tail_->data());
+    const std::size_t unsent = unsent_bytes();
+    const std::size_t allowance = std::max(frame_bytes, unsent_bytes_max_ > unsent ? unsent_bytes_max_ - unsent : 0);
+    window_.limit = window_.next + std::min(tail_->capacity - position, allowance);
+}
+
+void outgoing::open_window(base::block* fresh, std::size_t frame_bytes) noexcept {
+    fresh->begin = fresh->end = 0;
+    fresh->next = nullptr;
+    tail_ = fresh;
+    window_.next = fresh->data();
+    set_limit(frame_bytes);
+    MNET_ASSERT(window_.limit >= window_.next + frame_bytes, "a fresh window holds the frame that it was opened for");
+}
+
+result<> outgoing::make_room(std::size_t frame_bytes) noexcept {
+    MNET_ASSERT(!window_.writer_open, "commit or discard a writer before the next write");
+    if (above_bound()) return failure(errc::would_block);
+    MNET_ASSERT(frozen_end_ == nullptr, "a frozen queue takes no message");
+    if (tail_ != nullptr && window_.next != nullptr) {
+        const bool empty = window_bytes() == 0;
+        if (empty && tail_->begin > 0) {  // all sent, and no writer in it: start over
+            tail_->begin = 0;
+            window_.next = tail_->data();
+        }
+        const std::size_t left = tail_->capacity - static_cast<std::size_t>(window_.next - tail_->data());
+        if (left >= frame_bytes) {
+            set_limit(frame_bytes);
+            return {};
+        }
+        base::block* const fresh = pool_.acquire(std::max(frame_bytes, pool_.window_bytes()));
+        if (fresh == nullptr) return failure(std::errc::not_enough_memory);
+        if (empty) {
+            pool_.release(std::exchange(tail_, nullptr));
+        } else {
+            tail_->end = static_cast<std::size_t>(window_.next - tail_->data());
+            queued_bytes_ += tail_->size();
+            base::block** last = &head_;
+            while (*last != nullptr) last = &(*last)->next;
+            *last = tail_;
+        }
+        open_window(fresh, frame_bytes);
+        return {};
+    }
+    base::block* const fresh = pool_.acquire(std::max(frame_bytes, pool_.window_bytes()));
+    if (fresh == nullptr) return failure(std::errc::not_enough_memory);
+    open_window(fresh, frame_bytes);
+    return {};
+}
+
+std::span<const std::byte> outgoing::front() const noexcept {
+    if (head_ != nullptr) return {head_->data() + head_->begin, head_->size()};
+    const std::size_t bytes = window_bytes();
+    if (bytes == 0) return {};
+    return {tail_->data() + tail_->begin, bytes};
+}
+
+void outgoing::taken(std::size_t bytes) noexcept {
+    MNET_ASSERT(bytes <= front().size(), "the kernel takes at most what it was offered");
+    if (head_ == nullptr) {
+        if (bytes == 0) return;
+        tail_->begin += bytes;
+        if (window_bytes() == 0 && !window_.writer_open && frozen_end_ == nullptr) {
+            tail_->begin = 0;
+            window_.next = tail_->data();
+            set_limit(0);
+        }
+        return;
+    }
+    head_->begin += bytes;
+    queued_bytes_ -= bytes;
+    if (head_->empty()) pool_.release(std::exchange(head_, head_->next));
+}
+
+void outgoing::compact() noexcept {
+    const std::size_t bytes = window_bytes();
+    if (head_ != nullptr || bytes == 0 || frozen_end_ != nullptr || window_.writer_open || bytes > tail_->capacity / 8) return;
+    const std::size_t start = frame_start(*tail_, tail_->begin);
+    const std::size_t end = tail_->begin + bytes;
+    base::block* const small = pool_.acquire(end - start);
+    if (small == nullptr) return;  // then it stays where it is
+    std::memcpy(small->data(), tail_->data() + start, end - start);
+    small->begin = tail_->begin - start;
+    small->end = end - start;
+    small->next = nullptr;
+    head_ = small;
+    queued_bytes_ = bytes;
+    tail_->begin = 0;
+    window_.next = tail_->data();
+    set_limit(0);
+}
+
+void outgoing::settle() noexcept {
+    if (tail_ == nullptr || frozen_end_ != nullptr || window_.writer_open || window_bytes() > 0) return;
+    pool_.release(std::exchange(tail_, nullptr));
+    window_.next = window_.limit = nullptr;
+}
+
+void outgoing::drop_all() noexcept {
+    while (head_ != nullptr) pool_.release(std::exchange(head_, head_->next));
+    queued_bytes_ = 0;
+}
+
+void outgoing::freeze() noexcept {
+    if (frozen_end_ == nullptr) frozen_end_ = window_.next;
+    window_.next = window_.limit = nullptr;
+}
+
+void outgoing::shut() noexcept {
+    freeze();
+    drop_all();
+    frozen_end_ = nullptr;
+    if (!window_.writer_open) pool_.release(std::exchange(tail_, nullptr));
+}
+
+void outgoing::reopen() noexcept {
+    MNET_ASSERT(head_ == nullptr && window_.next == nullptr, "only a shut queue is reopened");
+    pool_.release(std::exchange(tail_, nullptr));
+    window_.writer_open = false;
+}
+
+std::uint64_t outgoing::unsent_messages() const noexcept {
+    std::uint64_t messages = 0;
+    for (const base::block* block = head_; block != nullptr; block = block->next) {
+        messages += frames_between(*block, frame_start(*block, block->begin), block->end);
+    }
+    if (const std::size_t bytes = window_bytes(); bytes > 0) {
+        messages += frames_between(*tail_, frame_start(*tail_, tail_->begin), tail_->begin + bytes);
+    }
+    return messages;
+}
+
+}  // namespace mnet::inline v1::mtcp::detail

@@ -1,0 +1,72 @@
+// The sending half of a connection: what was committed and the kernel has not taken yet. Messages are written in place at the send
+// window's end; full blocks queue up in front of it. Every block begins with a whole frame, and no frame lies in two blocks.
+//
+// It sends nothing itself: its owner offers `front()` to the kernel and tells what was `taken`. The memory of a front that was offered
+// stays in place until then.
+#pragma once
+#include "base/block_pool.hpp"
+
+#include <mnet/detail/transport.hpp>
+#include <mnet/error.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace mnet::inline v1::mtcp::detail {
+
+class outgoing {
+public:
+    outgoing(mnet::detail::send_window& window, base::block_pool& pool, std::size_t unsent_bytes_max) noexcept;
+    outgoing(const outgoing&) = delete;
+    outgoing& operator=(const outgoing&) = delete;
+    ~outgoing();
+
+    /// Committed and not taken, lengths included.
+    std::size_t unsent_bytes() const noexcept { return queued_bytes_ + window_bytes(); }
+    bool above_bound() const noexcept { return unsent_bytes() > unsent_bytes_max_; }
+    bool half_left() const noexcept { return unsent_bytes() <= unsent_bytes_max_ / 2; }
+    bool holds_memory() const noexcept { return tail_ != nullptr; }
+
+    /// Makes the window hold a frame of `frame_bytes`. Errors: errc::would_block (above the bound), std::errc::not_enough_memory.
+    result<> make_room(std::size_t frame_bytes) noexcept;
+
+    /// The oldest unsent bytes that lie in a row; empty when there are none.
+    std::span<const std::byte> front() const noexcept;
+
+    /// `bytes` of `front()` are with the kernel.
+    void taken(std::size_t bytes) noexcept;
+
+    /// Moves a small remainder out of a window, so that the window can go back. Not while a front is offered.
+    void compact() noexcept;
+
+    /// Gives back what holds nothing.
+    void settle() noexcept;
+
+    /// No message is committed any more, an open writer's neither; what was committed can still be sent. Until `reopen`.
+    void freeze() noexcept;
+
+    /// Freezes, and forgets what is unsent. Not while a front is offered. Memory that a writer points into stays until `reopen` or the end.
+    void shut() noexcept;
+    void reopen() noexcept;
+
+    /// How many messages are unsent, in whole or in part. Walks all of them.
+    std::uint64_t unsent_messages() const noexcept;
+
+private:
+    std::size_t window_bytes() const noexcept;
+    base::block& front_block() const noexcept;
+    void open_window(base::block* fresh, std::size_t frame_bytes) noexcept;
+    void set_limit(std::size_t frame_bytes) noexcept;
+    void drop_all() noexcept;
+
+    mnet::detail::send_window& window_;
+    base::block_pool& pool_;
+    std::size_t unsent_bytes_max_;
+    base::block* head_ = nullptr;  // full blocks, oldest first, up to `tail_`
+    base::block* tail_ = nullptr;  // the window's block; its committed bytes end at window_.next
+    std::byte* frozen_end_ = nullptr;  // once frozen, where the window's committed bytes end
+    std::size_t queued_bytes_ = 0;     // unsent, in the blocks before `tail_`
+};
+
+}  // namespace mnet::inline v1::mtcp::detail

@@ -1,0 +1,110 @@
+#include "mtcp/worker.hpp"
+
+#include "base/assert.hpp"
+#include "mtcp/connection.hpp"
+
+namespace mnet::inline v1::mtcp::detail {
+
+namespace {
+
+constexpr std::size_t window_bytes = std::size_t{256} << 10;
+
+/// Released memory that a loop keeps for the next client: enough for a window each way and a few large messages in a row.
+constexpr std::size_t retained_bytes_max = std::size_t{4} << 20;
+
+}  // namespace
+
+worker::worker(std::unique_ptr<io::loop> loop, kind what, const limits& limits, network_core* network)
+    : limits_(limits),
+      kind_(what),
+      network_(network),
+      loop_(std::move(loop)),
+      pool_(window_bytes, retained_bytes_max),
+      inbox_(std::make_shared<inbox>(*loop_)),
+      stop_timer_(this, [](void* self) noexcept { static_cast<worker*>(self)->cut_all(); }) {
+    loop_->on_wake(this, [](void* self) noexcept { static_cast<worker*>(self)->woken(); });
+    // A private loop's connection spins on its own socket, which costs half the system calls (connection::fill).
+    if (!is_private()) loop_->spin(limits_.spin);
+}
+
+worker::~worker() {
+    inbox_->shut();
+    cut_all();
+    for (int turns = 0; !members_.empty() && turns < 2; ++turns) loop_->run_once(loop_->now());
+    MNET_ASSERT(members_.empty(), "the clients of a loop end before it");
+}
+
+void worker::join(connection& member) noexcept {
+    members_.push_back(member);
+}
+
+void worker::leave(connection& member) noexcept {
+    members_.erase(member);
+    if (on_leave_) on_leave_();
+}
+
+void worker::borrowed(connection& borrower) noexcept {
+    if (!static_cast<base::list_hook<borrower_tag>&>(borrower).linked()) borrowers_.push_back(borrower);
+}
+
+void worker::close_member(std::uint64_t id) noexcept {
+    for (connection& member : members_) {
+        if (member.id() != id) continue;
+        const turn turn(*this);
+        member.end(make_error_code(errc::already_closed));
+        return;
+    }
+}
+
+void worker::settle() noexcept {
+    while (connection* const borrower = borrowers_.pop_front()) borrower->settle();
+    tell_system_calls();
+}
+
+void worker::tell_system_calls() noexcept {
+    const std::uint64_t made = loop_->counted().system_calls;
+    ledger_.add(entry::system_calls, made - std::exchange(system_calls_told_, made));
+}
+
+void worker::woken() {
+    const turn turn(*this);
+    inbox_->run();
+    auto all = stoppable_.take_all();
+    while (wait* const stoppable = all.pop_front()) {
+        stoppable_.push_back(*stoppable);
+        if (stoppable->stop_requested()) stoppable->finish(std::make_error_code(std::errc::operation_canceled));
+    }
+}
+
+void worker::stop(std::chrono::nanoseconds due) noexcept {
+    const turn turn(*this);
+    stopping_ = true;
+    stop_due_ = due;
+    if (due != io::never) loop_->set(stop_timer_, due);
+    auto all = members_.take_all();
+    while (connection* const member = all.pop_front()) {
+        members_.push_back(*member);
+        member->stop();
+    }
+}
+
+void worker::cut_all() noexcept {
+    const turn turn(*this);
+    auto all = members_.take_all();
+    while (connection* const member = all.pop_front()) {
+        members_.push_back(*member);
+        member->cut();
+    }
+}
+
+void worker::part(const delivery& account) noexcept {
+    if (!stopping_) return;
+    if (account.bytes_unsent == 0) {
+        ++farewell_.clients_drained;
+    } else {
+        ++farewell_.clients_cut;
+        farewell_.bytes_cut += account.bytes_unsent;
+    }
+}
+
+}  // namespace mnet::inline v1::mtcp::detail

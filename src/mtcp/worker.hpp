@@ -1,0 +1,121 @@
+// One thread's share of the work: an event loop, the memory that its connections borrow, and the connections. A network has one for each of
+// its loops; a blocking client has one to itself, which its own thread runs while it waits.
+//
+// Windows are lent: a connection that reads or writes takes a window from the pool, and at the end of the turn (an answer of the engine,
+// a timer, a wake-up) what is committed is sent and the windows go back. The pool hands out last what it got first, so they stay warm. A
+// private worker's connection keeps its windows.
+#pragma once
+#include "base/block_pool.hpp"
+#include "base/intrusive_list.hpp"
+#include "io/loop.hpp"
+#include "mtcp/inbox.hpp"
+#include "mtcp/ledger.hpp"
+#include "mtcp/wait.hpp"
+
+#include <mnet/statistics.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <utility>
+
+namespace mnet::inline v1::mtcp::detail {
+
+class connection;
+class network_core;
+
+struct member_tag;
+struct borrower_tag;
+
+/// What every connection of a worker keeps to (mnet/mtcp/options.hpp).
+struct limits {
+    std::size_t message_bytes_max;
+    std::size_t unsent_bytes_max;
+    std::chrono::milliseconds dead_after;
+    std::chrono::microseconds spin;
+};
+
+class worker {
+public:
+    enum class kind : std::uint8_t { shared_loop, private_loop };
+
+    /// `network` is null for clients that connected; else it outlives the worker.
+    worker(std::unique_ptr<io::loop> loop, kind what, const limits& limits, network_core* network);
+    worker(const worker&) = delete;
+    worker& operator=(const worker&) = delete;
+
+    /// Cuts the connections that are still there.
+    ~worker();
+
+    io::loop& loop() noexcept { return *loop_; }
+    base::block_pool& pool() noexcept { return pool_; }
+    const std::shared_ptr<inbox>& mail() const noexcept { return inbox_; }
+    ledger& accounts() noexcept { return ledger_; }
+    const limits& bounds() const noexcept { return limits_; }
+    network_core* network() const noexcept { return network_; }
+    bool is_private() const noexcept { return kind_ == kind::private_loop; }
+
+    void join(connection& member) noexcept;
+    /// Its last connection may end a stopping worker.
+    void leave(connection& member) noexcept;
+
+    void borrowed(connection& borrower) noexcept;
+    void watch_stop(wait& stoppable) noexcept { stoppable_.push_back(stoppable); }
+    /// Closes the connection of that id, if it is still there.
+    void close_member(std::uint64_t id) noexcept;
+    void tell_system_calls() noexcept;
+    /// Called when a connection has left; for an acceptor that waits for a descriptor.
+    void on_leave(std::move_only_function<void()> call) noexcept { on_leave_ = std::move(call); }
+
+    /// Cancels what handlers wait for, drains every connection, cuts at `due` what is left.
+    void stop(std::chrono::nanoseconds due) noexcept;
+    bool stopping() const noexcept { return stopping_; }
+    /// When connections that are closing now have to be done.
+    std::chrono::nanoseconds stop_due() const noexcept { return stop_due_; }
+    bool deserted() const noexcept { return members_.empty(); }
+    const farewell& parted() const noexcept { return farewell_; }
+    void part(const delivery& account) noexcept;
+
+private:
+    friend class turn;
+    void settle() noexcept;
+    void woken();
+    void cut_all() noexcept;
+
+    const limits limits_;
+    const kind kind_;
+    network_core* const network_;
+    std::unique_ptr<io::loop> loop_;
+    base::block_pool pool_;
+    std::shared_ptr<inbox> inbox_;
+    ledger ledger_{};
+    base::intrusive_list<connection, member_tag> members_{};
+    base::intrusive_list<connection, borrower_tag> borrowers_{};
+    base::intrusive_list<wait, stoppable_tag> stoppable_{};
+    base::timer stop_timer_;
+    std::chrono::nanoseconds stop_due_ = io::never;
+    farewell farewell_{};
+    unsigned turns_ = 0;  // depth
+    bool stopping_ = false;
+    std::move_only_function<void()> on_leave_{};
+    std::uint64_t system_calls_told_ = 0;
+};
+
+/// Everything that runs a user's code or touches a window on a loop runs inside a turn; the outermost one settles.
+class turn {
+public:
+    explicit turn(worker& worker) noexcept : worker_(worker) { ++worker_.turns_; }
+    turn(const turn&) = delete;
+    turn& operator=(const turn&) = delete;
+    ~turn() {
+        if (worker_.turns_ == 1) worker_.settle();
+        --worker_.turns_;
+    }
+
+private:
+    worker& worker_;
+};
+
+}  // namespace mnet::inline v1::mtcp::detail
