@@ -104,6 +104,8 @@ void timer_wheel::collect(std::chrono::nanoseconds now, list& due) noexcept {
 std::size_t timer_wheel::expire(std::chrono::nanoseconds now) noexcept {
     MNET_ASSERT(!calling_, "a timer's function does not call expire");
     const std::uint64_t target = std::max(tick_of(now, tick_bits), current_);
+    const bool slot_is_empty = (occupied_[0] >> (current_ % slots_per_level) & 1U) == 0;
+    if (target == current_ && slot_is_empty) return 0;  // most turns of a busy loop
     list due;
     for (auto first = first_occupied(); first && first->tick <= target; first = first_occupied()) {
         MNET_ASSERT(first->tick >= current_, "the wheel never turns back");

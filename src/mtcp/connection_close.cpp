@@ -225,15 +225,19 @@ delivery connection::finish_close() noexcept {
 
 void connection::release() noexcept {
     if (role_ == role::served) return;
-    released_ = true;
     if (phase_ == phase::opening && registration::connecting) leave_stream();
     if (worker_.is_private()) {
         owner_.store(std::this_thread::get_id(), std::memory_order_relaxed);
         (void)close(close_within_5_seconds);
+        while (phase_ == phase::closing) worker_.loop().run_once(io::never);
     } else {
         begin_close(make_error_code(errc::already_closed), close_within_5_seconds.deadline.from(worker_.loop().now()));
     }
-    if (phase_ == phase::closed || phase_ == phase::opening) let_go();
+    if (phase_ == phase::closed || phase_ == phase::opening) {
+        let_go();
+    } else {
+        released_ = true;  // closed() does it
+    }
 }
 
 std::uint64_t connection::unacknowledged() const noexcept {

@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 namespace mnet::inline v1::io {
@@ -40,13 +39,7 @@ result<std::unique_ptr<loop>> make_epoll_loop() {
 }
 
 epoll_loop::epoll_loop(base::unique_fd epoll, base::unique_fd wake) noexcept
-    : loop(epoll_loop::now()), epoll_(std::move(epoll)), wake_(std::move(wake)) {}
-
-std::chrono::nanoseconds epoll_loop::now() const noexcept {
-    timespec time{};
-    ::clock_gettime(CLOCK_MONOTONIC, &time);
-    return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
-}
+    : loop(base::steady_clock().now()), epoll_(std::move(epoll)), wake_(std::move(wake)) {}
 
 result<> epoll_loop::watch(int descriptor, std::uint32_t events, void* what) noexcept {
     epoll_event event{};

@@ -1,6 +1,7 @@
 // The epoll engine (epoll(7)): readiness made into completions. A socket is registered once, edge-triggered, for both directions; a request
 // tries at once or waits for the edge. So a turn of a client costs one receive and one send, and nothing is ever re-armed.
 #pragma once
+#include "base/clock.hpp"
 #include "base/unique_fd.hpp"
 #include "io/loop.hpp"
 
@@ -18,7 +19,7 @@ public:
     epoll_loop(base::unique_fd epoll, base::unique_fd wake) noexcept;
 
     std::string_view name() const noexcept override { return "epoll"; }
-    std::chrono::nanoseconds now() const noexcept override;
+    std::chrono::nanoseconds now() const noexcept override { return clock_.now(); }
     result<endpoint> listen(listener& listener, const endpoint& where, const listen_settings& settings) override;
     void accept(listener& listener) noexcept override;
     void close(listener& listener) noexcept override;
@@ -52,6 +53,7 @@ private:
     void answer_receive(stream& stream) noexcept;
     bool drain_wake() noexcept;
 
+    base::steady_clock clock_{};
     base::unique_fd epoll_;
     base::unique_fd wake_;
     bool wake_rang_ = false;

@@ -1,0 +1,69 @@
+// The counting operator new and delete of the tool ([new.delete]: a program may replace them). Memory comes from malloc as before.
+#include "allocations.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdlib>
+#include <new>
+
+namespace mnet::bench {
+
+namespace {
+
+constinit std::atomic<std::uint64_t> count{0};
+
+void* counted(std::size_t bytes) noexcept {
+    void* const memory = std::malloc(bytes == 0 ? 1 : bytes);
+    if (memory != nullptr) count.fetch_add(1, std::memory_order_relaxed);
+    return memory;
+}
+
+void* counted(std::size_t bytes, std::align_val_t alignment) noexcept {
+    const auto step = static_cast<std::size_t>(alignment);
+    // aligned_alloc wants a size that is a multiple of the alignment; 0 and a size that wraps around fail there.
+    const std::size_t rounded = (bytes + step - 1) / step * step;
+    void* const memory = rounded < bytes ? nullptr : std::aligned_alloc(step, rounded == 0 ? step : rounded);
+    if (memory != nullptr) count.fetch_add(1, std::memory_order_relaxed);
+    return memory;
+}
+
+template <typename... Alignment>
+void* counted_or_throw(std::size_t bytes, Alignment... alignment) {
+    for (;;) {
+        if (void* const memory = counted(bytes, alignment...)) return memory;
+        const std::new_handler handler = std::get_new_handler();
+        if (handler == nullptr) throw std::bad_alloc();
+        handler();
+    }
+}
+
+}  // namespace
+
+std::uint64_t allocations() noexcept { return count.load(std::memory_order_relaxed); }
+
+}  // namespace mnet::bench
+
+using mnet::bench::counted;
+using mnet::bench::counted_or_throw;
+
+void* operator new(std::size_t bytes) { return counted_or_throw(bytes); }
+void* operator new[](std::size_t bytes) { return counted_or_throw(bytes); }
+void* operator new(std::size_t bytes, std::align_val_t alignment) { return counted_or_throw(bytes, alignment); }
+void* operator new[](std::size_t bytes, std::align_val_t alignment) { return counted_or_throw(bytes, alignment); }
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept { return counted(bytes); }
+void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept { return counted(bytes); }
+void* operator new(std::size_t bytes, std::align_val_t alignment, const std::nothrow_t&) noexcept { return counted(bytes, alignment); }
+void* operator new[](std::size_t bytes, std::align_val_t alignment, const std::nothrow_t&) noexcept { return counted(bytes, alignment); }
+
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
+void operator delete[](void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t, const std::nothrow_t&) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::align_val_t, const std::nothrow_t&) noexcept { std::free(memory); }

@@ -1,0 +1,17 @@
+# fuzz/*.cpp: one libFuzzer target each (preset `fuzz`). The seed corpus of fuzz/<name>.cpp is fuzz/corpus/<name>/.
+if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    message(FATAL_ERROR "the fuzz targets need clang: cmake --preset fuzz")
+endif()
+target_compile_options(mnet_objects PRIVATE -fsanitize=fuzzer-no-link)
+
+file(GLOB fuzz_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/fuzz/*.cpp")
+foreach(source IN LISTS fuzz_sources)
+    cmake_path(GET source STEM name)
+    add_executable(fuzz_${name} ${source})
+    mnet_settings(fuzz_${name})
+    set_target_properties(fuzz_${name} PROPERTIES OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/fuzz")
+    target_include_directories(fuzz_${name} PRIVATE "${PROJECT_SOURCE_DIR}/src")
+    target_compile_options(fuzz_${name} PRIVATE -fsanitize=fuzzer-no-link)
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+    target_link_libraries(fuzz_${name} PRIVATE mnet_inside)
+endforeach()

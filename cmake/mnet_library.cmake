@@ -1,0 +1,42 @@
+# The library. `mnet::mnet` is what users link; `mnet_inside` is the same code built static, for our tests, tool and fuzz targets, which
+# reach rooms that a shared library hides.
+find_package(Threads REQUIRED)
+
+file(GLOB_RECURSE mnet_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/*.cpp")
+if(MNET_ROOMS)
+    list(JOIN MNET_ROOMS "|" rooms)
+    list(FILTER mnet_sources INCLUDE REGEX "/src/(${rooms})/")
+endif()
+if(NOT mnet_sources)
+    message(FATAL_ERROR "src/ holds no sources")
+endif()
+
+# mnet_describe(TARGET): what compiling against the library needs, the same for each form of it.
+function(mnet_describe target)
+    mnet_settings(${target})
+    target_compile_features(${target} PUBLIC cxx_std_23)
+    target_include_directories(${target}
+        PUBLIC "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>" "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>"
+        PRIVATE "${PROJECT_SOURCE_DIR}/src")
+    target_link_libraries(${target} PUBLIC Threads::Threads)
+    target_compile_definitions(${target} PRIVATE MNET_VERSION="${PROJECT_VERSION}")
+    if(MNET_CHECKED)
+        target_compile_definitions(${target} PUBLIC MNET_CHECKED=1)
+    endif()
+endfunction()
+
+add_library(mnet_objects OBJECT ${mnet_sources})
+mnet_describe(mnet_objects)
+
+add_library(mnet $<TARGET_OBJECTS:mnet_objects>)
+add_library(mnet::mnet ALIAS mnet)
+mnet_describe(mnet)
+# Before 1.0 a minor version may change layouts, so it is part of the name that programs are bound to.
+set_target_properties(mnet PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+
+if(BUILD_SHARED_LIBS)
+    add_library(mnet_inside STATIC EXCLUDE_FROM_ALL $<TARGET_OBJECTS:mnet_objects>)
+    mnet_describe(mnet_inside)
+else()
+    add_library(mnet_inside ALIAS mnet)
+endif()

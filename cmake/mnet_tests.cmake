@@ -1,0 +1,89 @@
+# The tests. tests/<room>/*.cpp becomes the program <room>_tests, whose cases ctest finds by themselves; tests/support/*.cpp is linked
+# into each; tests/scripts/*.sh are tests that drive the built programs from outside.
+#
+# A script is run with bash and gets, in its environment:
+#   MNET_TOOL   path of the built tool        BUILD_DIR   build folder (examples are in $BUILD_DIR/examples)
+#   SOURCE_DIR  root of the source tree       MNET_CXX    the compiler in use
+# It exits 0 for passed, 77 for skipped, anything else for failed.
+find_package(GTest REQUIRED)
+include(GoogleTest)
+
+set(test_timeout_seconds 300)
+
+file(GLOB support_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/support/*.cpp")
+set(test_main GTest::gtest_main)
+if(support_sources)
+    add_library(test_support OBJECT ${support_sources})
+    mnet_settings(test_support)
+    target_include_directories(test_support PUBLIC "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/tests")
+    target_link_libraries(test_support PUBLIC mnet_inside GTest::gtest)
+    if(EXISTS "${PROJECT_SOURCE_DIR}/tests/support/main.cpp")
+        set(test_main GTest::gtest)
+    endif()
+endif()
+
+# How all test programs are compiled alike, which the shared precompiled header asks for.
+add_library(test_settings INTERFACE)
+target_include_directories(test_settings INTERFACE
+    "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/tests" "${PROJECT_SOURCE_DIR}/tools" "${PROJECT_SOURCE_DIR}/bench")
+target_compile_options(test_settings INTERFACE ${MNET_TESTS_OPTIONS})
+target_link_libraries(test_settings INTERFACE mnet_inside GTest::gtest)
+if(TARGET mnet_tool)
+    target_compile_definitions(test_settings INTERFACE MNET_TOOL="$<TARGET_FILE:mnet_tool>")
+endif()
+
+if(MNET_TESTS_PRECOMPILED)
+    # An empty program: the header is valid only where code is compiled for a program too.
+    file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/precompiled.cpp" CONTENT "int main() {}\n")
+    add_executable(test_precompiled "${PROJECT_BINARY_DIR}/precompiled.cpp")
+    mnet_settings(test_precompiled)
+    target_link_libraries(test_precompiled PRIVATE test_settings)
+    target_precompile_headers(test_precompiled PRIVATE
+        <gtest/gtest.h> <algorithm> <array> <atomic> <chrono> <coroutine> <cstring> <expected> <functional> <memory> <random> <span>
+        <string> <thread> <unordered_map> <vector>)
+endif()
+
+# add_room(FOLDER): the test program of one room.
+function(add_room folder)
+    file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/${folder}/*.cpp")
+    if(NOT sources)
+        return()
+    endif()
+    set(target ${folder}_tests)
+    add_executable(${target} ${sources})
+    mnet_settings(${target})
+    target_link_libraries(${target} PRIVATE test_settings ${test_main})
+    if(MNET_TESTS_PRECOMPILED)
+        target_precompile_headers(${target} REUSE_FROM test_precompiled)
+    endif()
+    if(TARGET test_support)
+        target_link_libraries(${target} PRIVATE test_support)
+    endif()
+    if(TARGET mnet_tool AND folder STREQUAL "tool")
+        add_dependencies(${target} mnet_tool)
+    endif()
+    gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
+        PROPERTIES TIMEOUT ${test_timeout_seconds} LABELS ${folder})
+endfunction()
+
+file(GLOB room_folders RELATIVE "${PROJECT_SOURCE_DIR}/tests" CONFIGURE_DEPENDS LIST_DIRECTORIES true "${PROJECT_SOURCE_DIR}/tests/*")
+foreach(folder IN LISTS room_folders)
+    if(MNET_ROOMS AND NOT folder IN_LIST MNET_ROOMS)
+        continue()
+    endif()
+    if(IS_DIRECTORY "${PROJECT_SOURCE_DIR}/tests/${folder}" AND NOT folder MATCHES "^(support|scripts|install)$")
+        add_room(${folder})
+    endif()
+endforeach()
+
+set(script_environment "BUILD_DIR=${PROJECT_BINARY_DIR}" "SOURCE_DIR=${PROJECT_SOURCE_DIR}" "MNET_CXX=${CMAKE_CXX_COMPILER}")
+if(TARGET mnet_tool)
+    list(APPEND script_environment "MNET_TOOL=$<TARGET_FILE:mnet_tool>")
+endif()
+file(GLOB script_tests CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/scripts/*.sh")
+foreach(script IN LISTS script_tests)
+    cmake_path(GET script STEM name)
+    add_test(NAME scripts.${name} COMMAND bash "${script}")
+    set_tests_properties(scripts.${name} PROPERTIES
+        TIMEOUT ${test_timeout_seconds} SKIP_RETURN_CODE 77 LABELS scripts ENVIRONMENT "${script_environment}")
+endforeach()

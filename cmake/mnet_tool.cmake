@@ -1,0 +1,15 @@
+# The tool `mnet`: tools/mnet/ and the plain-socket program of bench/, in one executable that needs no libmnet.so beside it.
+file(GLOB_RECURSE tool_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tools/mnet/*.cpp" "${PROJECT_SOURCE_DIR}/bench/*.cpp")
+if(tool_sources)
+    find_package(CLI11 REQUIRED)
+    find_package(fmt REQUIRED)
+    find_package(nlohmann_json REQUIRED)
+
+    add_executable(mnet_tool ${tool_sources})
+    mnet_settings(mnet_tool)
+    set_target_properties(mnet_tool PROPERTIES OUTPUT_NAME mnet RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
+    target_include_directories(mnet_tool PRIVATE
+        "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/tools" "${PROJECT_SOURCE_DIR}/tools/mnet" "${PROJECT_SOURCE_DIR}/bench")
+    target_compile_definitions(mnet_tool PRIVATE MNET_VERSION="${PROJECT_VERSION}")
+    target_link_libraries(mnet_tool PRIVATE mnet_inside CLI11::CLI11 fmt::fmt nlohmann_json::nlohmann_json)
+endif()

@@ -1,0 +1,34 @@
+// `mnet bench`: what arrives, how fast, and what it costs, beside the plain-socket program of bench/plain_sockets.hpp in the same run.
+//
+// - bench.cpp: the options made whole, the server process, the choice of the work.
+// - bench_table.cpp, bench_stream.cpp, bench_pingpong.cpp, bench_echo.cpp, bench_idle.cpp: one work each.
+// - bench_site.hpp: the two servers that are measured. bench_rounds.hpp: who is measured when. bench_report.hpp: what is printed.
+#pragma once
+#include "failure.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace mnet::tool {
+
+enum class bench_work : std::uint8_t { table, stream, pingpong, echo, idle };
+
+struct bench_options {
+    bench_work work = bench_work::table;
+    std::vector<std::size_t> sizes{};                           // empty: the work's own
+    std::chrono::nanoseconds seconds{std::chrono::seconds(1)};  // measured time of each side of a row
+    std::size_t clients = 0;                                    // 0: the work's own
+    std::size_t depth = 1;
+    bool spin = false;
+    std::string transport{"tcp"};
+    std::string connect{};  // empty: a server process of our own
+    bool json = false;
+};
+
+/// Throws failure_exit.
+exit_code run_bench(const bench_options& options);
+
+}  // namespace mnet::tool

@@ -1,0 +1,68 @@
+// What a benchmark prints: a table for people, with a line of progress on a terminal, or one JSON object a row for scripts.
+#pragma once
+#include "bench.hpp"
+#include "bench_rounds.hpp"
+#include "bench_site.hpp"
+#include "measurement.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mnet::tool {
+
+struct percentiles {
+    std::uint64_t p50_ns = 0;
+    std::uint64_t p99_ns = 0;
+    std::uint64_t p999_ns = 0;
+    std::uint64_t max_ns = 0;
+};
+
+/// Of all round trips; sorts them. Nearest rank: p50 of 1, 2, 3, 4 is 2.
+percentiles percentiles_of(std::span<std::uint64_t> latencies_ns) noexcept;
+
+struct bench_row {
+    std::size_t size = 0;
+    outcome measured{};
+    std::optional<percentiles> latency{}, plain_latency{};            // pingpong
+    std::optional<double> bytes_per_client{}, plain_bytes_per_client{};  // idle
+};
+
+class bench_report {
+public:
+    /// Prints the head of the table.
+    bench_report(const bench_options& options, std::string_view work, const bench_site& site);
+    ~bench_report();
+    bench_report(const bench_report&) = delete;
+    bench_report& operator=(const bench_report&) = delete;
+
+    void add(const bench_row& row);
+
+    /// Shows what runs now, where stderr is a terminal; the next row takes it away.
+    void progress(std::string_view what);
+    /// For `compete`.
+    on_round progress_of(std::size_t size);
+
+    /// `lost` when a message of any row was not delivered; each is told on stderr.
+    exit_code verdict() const noexcept { return lost_ ? exit_code::lost : exit_code::done; }
+
+private:
+    void clear_progress();
+    void print_json(const bench_row& row, bool plain) const;
+    void print_table(const bench_row& row) const;
+    void tell_lost(std::string_view who, std::size_t size, const bench::measurement& measured);
+
+    bool json_;
+    bool terminal_;
+    bench_work kind_;
+    std::string work_;
+    std::string transport_;
+    std::string engine_;
+    bool lost_ = false;
+};
+
+}  // namespace mnet::tool

@@ -1,0 +1,94 @@
+// The servers of a benchmark: see bench_site.hpp.
+#include "bench_site.hpp"
+
+#include "process.hpp"
+
+#include <mnet/mtcp/connect.hpp>
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace mnet::tool {
+
+namespace {
+
+std::vector<std::string> server_arguments(const bench_options& options, std::size_t message_bytes_max) {
+    std::string address = "127.0.0.1:0";
+    if (options.transport == "unix") address = fmt::format("unix://@mnet-bench-{}", ::getpid());
+    std::vector<std::string> arguments{"--bench", address, "--message-bytes-max", std::to_string(message_bytes_max)};
+    if (options.spin) arguments.emplace_back("--spin");
+    return arguments;
+}
+
+std::size_t largest(const bench_options& options) {
+    std::size_t bytes = mtcp::default_message_bytes_max;
+    for (const std::size_t size : options.sizes) bytes = std::max(bytes, size);
+    return bytes;
+}
+
+}  // namespace
+
+bench_site::bench_site(const bench_options& options) : spin_(options.spin), message_bytes_max_(largest(options)), address_(options.connect) {
+    if (options.connect.empty()) {
+        own_.emplace(server_arguments(options, message_bytes_max_));
+        address_ = own_->address();
+    }
+    control_.emplace(connect());
+    plain_address_ = counters().plain_address;
+    if (!has_plain()) return;
+    auto socket = bench::plain::connect_socket(plain_address_);
+    if (socket) {
+        plain_control_.emplace(std::move(*socket), bench::plain::waiting::blocking, 0);
+    } else {
+        print_error(fmt::format("{}: {}; going on without the plain-socket program", plain_address_, reason_text(socket.error())));
+        plain_address_.clear();
+    }
+}
+
+mtcp::connect_options bench_site::connect_options() const noexcept {
+    mtcp::connect_options settings{.message_bytes_max = message_bytes_max_};
+    if (spin_) settings.spin = bench::spin_time;
+    return settings;
+}
+
+client bench_site::connect() const {
+    auto connected = mtcp::connect(address_, connect_options());
+    if (!connected) fail_to_reach(address_, connected.error());
+    return std::move(*connected);
+}
+
+bench::plain::connection bench_site::connect_plain(std::size_t message_bytes) const {
+    auto socket = bench::plain::connect_socket(plain_address_);
+    if (!socket) fail_to_reach(plain_address_, socket.error());
+    return {std::move(*socket), plain_waiting(), message_bytes};
+}
+
+bench::answer bench_site::counters() {
+    checked(control_->send(bench::to_text(bench::request{})));
+    return understood(checked(control_->read(bench_patience)).text());
+}
+
+bench::answer bench_site::plain_counters() { return checked_plain(bench::plain::ask(*plain_control_, bench::request{})); }
+
+void bench_site::begin(client& client, const bench::request& request) const {
+    checked(client.send(bench::to_text(request)));
+    if (checked(client.read(bench_patience)).text() != bench::ready_text)
+        throw failure_exit(exit_code::unreachable, address_ + ": this is no `mnet serve --bench`");
+}
+
+bench::answer bench_site::understood(std::string_view text) const {
+    auto answer = bench::parse_answer(text);
+    if (!answer) throw failure_exit(exit_code::unreachable, address_ + ": this is no `mnet serve --bench`");
+    return std::move(*answer);
+}
+
+std::string bench_site::stop() {
+    control_.reset();
+    plain_control_.reset();
+    return own_ ? own_->stop() : std::string();
+}
+
+}  // namespace mnet::tool

@@ -1,0 +1,80 @@
+// The two servers that a benchmark measures, the library's and the plain one beside it: started as processes of their own, or found at
+// `--connect`. And the clients of the former that speak bench/protocol.hpp.
+#pragma once
+#include "bench.hpp"
+#include "measurement.hpp"
+#include "plain_sockets.hpp"
+#include "protocol.hpp"
+#include "server_process.hpp"
+
+#include <mnet/client.hpp>
+#include <mnet/mtcp/options.hpp>
+#include <mnet/operation.hpp>
+
+#include <optional>
+#include <string>
+
+namespace mnet::tool {
+
+/// What may happen within a benchmark without anything arriving; then it is given up.
+inline constexpr operation bench_patience{.deadline = within(bench::plain::patience)};
+
+class bench_site {
+public:
+    /// Throws failure_exit.
+    explicit bench_site(const bench_options& options);
+
+    const std::string& address() const noexcept { return address_; }
+
+    /// Empty when no plain server can be reached: a remote one behind a firewall, say.
+    const std::string& plain_address() const noexcept { return plain_address_; }
+    bool has_plain() const noexcept { return !plain_address_.empty(); }
+
+    std::string_view transport() const noexcept { return control_->transport(); }
+    std::string_view engine() const noexcept { return control_->engine(); }
+
+    bench::plain::waiting plain_waiting() const noexcept { return bench::plain::waiting_for(spin_); }
+
+    /// A blocking client of the library's server. Throws failure_exit.
+    client connect() const;
+    mtcp::connect_options connect_options() const noexcept;
+
+    /// A connection to the plain server that holds messages of `message_bytes`. Throws failure_exit.
+    bench::plain::connection connect_plain(std::size_t message_bytes) const;
+
+    /// What the two servers have used and hold, now. Throws failure_exit.
+    bench::answer counters();
+    bench::answer plain_counters();
+
+    /// Announces the work and waits until the server is ready. Throws failure_exit.
+    void begin(client& client, const bench::request& request) const;
+
+    /// What `text`, read from the server, says. Throws failure_exit when it is no benchmark's.
+    bench::answer understood(std::string_view text) const;
+
+    /// The value, or failure_exit: for `address` and for the plain one.
+    template <typename T>
+    T checked(result<T> outcome) const {
+        if (!outcome) fail(exit_code::lost, address_, outcome.error());
+        if constexpr (!std::is_void_v<T>) return std::move(*outcome);
+    }
+    template <typename T>
+    T checked_plain(result<T> outcome) const {
+        if (!outcome) fail(exit_code::lost, plain_address_, outcome.error());
+        if constexpr (!std::is_void_v<T>) return std::move(*outcome);
+    }
+
+    /// Ends the server process, where there is one. Gives what went wrong with it, empty when nothing did.
+    std::string stop();
+
+private:
+    bool spin_;
+    std::size_t message_bytes_max_;
+    std::optional<server_process> own_{};
+    std::string address_{};
+    std::string plain_address_{};
+    std::optional<client> control_{};
+    std::optional<bench::plain::connection> plain_control_{};
+};
+
+}  // namespace mnet::tool

@@ -1,0 +1,97 @@
+// `mnet bench stream`: one connection, messages one way, as fast as they go. The receiver counts and checks each, and reports at the end;
+// time runs from the first write to that report.
+#include "bench_report.hpp"
+#include "bench_rounds.hpp"
+#include "bench_works.hpp"
+#include "quantities.hpp"
+#include "stamp.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace mnet::tool {
+
+namespace {
+
+using bench::measurement;
+using bench::stamping;
+
+constexpr std::array<std::size_t, 6> stream_sizes{0, 16, 64, 256, 1024, 16384};
+
+/// Copies each message from a source that stays in the cache, and numbers it.
+template <stamping Stamping>
+result<> send_stream(client& client, std::uint64_t count, std::span<const std::byte> source) noexcept {
+    const std::size_t size = source.size();
+    for (std::uint64_t sequence = 0; sequence < count;) {
+        auto writer = client.write(size);
+        if (!writer) [[unlikely]] {
+            if (writer.error() != errc::would_block) return failure(writer.error());
+            if (auto flushed = client.flush(bench_patience); !flushed) return flushed;
+            continue;
+        }
+        const std::span<std::byte> target = writer->space();
+        if (size != 0) std::memcpy(target.data(), source.data(), size);
+        bench::stamp<Stamping>(target.first(size), sequence);
+        if (auto committed = writer->advance(size).commit(); !committed) [[unlikely]]
+            return committed;
+        ++sequence;
+    }
+    return client.flush(bench_patience);
+}
+
+measurement measure(const bench_site& site, client& client, std::uint64_t count, std::size_t size) {
+    const std::vector<std::byte> source(size, std::byte{0x5a});
+    site.begin(client, {.work = bench::work::stream, .count = count, .size = size});
+
+    const bench::usage before = bench::usage_now(client.system_calls());
+    const std::uint64_t start = bench::now_ns();
+    const auto sent =
+        bench::with_stamping(size, [&](auto stamping) { return send_stream<stamping.value>(client, count, source); });
+    site.checked(sent);
+    const auto report = client.read(bench_patience);
+    const std::uint64_t end = bench::now_ns();
+    const bench::usage used = bench::usage_now(client.system_calls()) - before;
+
+    const bench::answer told = site.understood(site.checked(report).text());
+    return {.messages = count,
+            .delivered = told.delivered,
+            .bytes = told.bytes,
+            .elapsed_ns = end - start,
+            .sender = used,
+            .receiver = told.usage};
+}
+
+}  // namespace
+
+std::span<const std::size_t> sizes_or(const bench_options& options, std::span<const std::size_t> own) noexcept {
+    return options.sizes.empty() ? own : std::span<const std::size_t>(options.sizes);
+}
+
+exit_code stream_rows(const bench_options& options, bench_site& site, std::string_view work, std::span<const std::size_t> sizes) {
+    client client = site.connect();
+    std::optional<bench::plain::connection> plain;
+    if (site.has_plain()) plain.emplace(site.connect_plain(std::ranges::max(sizes)));
+
+    bench_report report(options, work, site);
+    for (const std::size_t size : sizes) {
+        report.progress(size_text(size) + ", warming up");
+        const auto ours = [&](std::uint64_t count) { return measure(site, client, count, size); };
+        const auto theirs = [&](std::uint64_t count) { return site.checked_plain(bench::plain::measure_stream(*plain, count, size)); };
+        const std::uint64_t count = calibrate(options.seconds / rounds, ours);
+        std::optional<contender> other;
+        if (plain) {
+            theirs(count / 4 + 1);
+            other.emplace(contender{.round = [&] { return theirs(count); }});
+        }
+        const contender mnet{.round = [&] { return ours(count); }};
+        report.add({.size = size, .measured = compete(mnet, other, order::taking_turns, report.progress_of(size))});
+    }
+    return report.verdict();
+}
+
+exit_code bench_stream(const bench_options& options, bench_site& site) {
+    return stream_rows(options, site, "stream", sizes_or(options, stream_sizes));
+}
+
+}  // namespace mnet::tool

@@ -1,0 +1,118 @@
+// Many clients as coroutines: see bench_swarm.hpp.
+#include "bench_swarm.hpp"
+
+#include "stamp.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace mnet::tool {
+
+namespace {
+
+// Connections that are opened at the same time: fewer than the backlog of any listening socket.
+constexpr std::size_t connecting_max = 256;
+
+mtcp::loop made_loop() {
+    auto loop = mtcp::loop::make();
+    if (!loop) throw failure_exit(exit_code::unreachable, "no event loop: " + reason_text(loop.error()));
+    return std::move(*loop);
+}
+
+}  // namespace
+
+bench_swarm::bench_swarm(const bench_site& site, std::size_t clients, std::size_t depth, std::size_t size)
+    : site_(site), depth_(depth), size_(size), source_(size, std::byte{0x5a}), options_(site.connect_options()), loop_(made_loop()) {
+    clients_.reserve(clients);
+    waiting_.reserve(clients);
+    starting_.reserve(clients);
+    tasks_.reserve(clients);
+    while (tasks_.size() < clients) {
+        const std::size_t until = std::min(clients, tasks_.size() + connecting_max);
+        while (tasks_.size() < until) tasks_.push_back(live());
+        for (std::size_t index = waiting_.size(); index < until; ++index) tasks_[index].start({});
+        while (waiting_.size() + ended_ < until) loop_.turn();
+        if (failure_) fail_to_reach(site_.address(), failure_);
+    }
+}
+
+bench_swarm::~bench_swarm() = default;
+
+void bench_swarm::failed(std::error_code reason) noexcept {
+    if (!failure_) failure_ = reason;
+    ++ended_;
+}
+
+task<> bench_swarm::live() {
+    const std::string announcement = bench::to_text(bench::request{.work = bench::work::echo, .size = size_});
+    const operation patience = bench_patience;
+    auto connected = co_await mtcp::async_connect(loop_, site_.address(), options_);
+    if (!connected) co_return failed(connected.error());
+    client& client = clients_.emplace_back(std::move(*connected));
+    if (const auto sent = client.send(announcement); !sent) co_return failed(sent.error());
+    const auto ready = co_await client.async_read(patience);
+    if (!ready) co_return failed(ready.error());
+    if (ready->text() != bench::ready_text) co_return failed(std::make_error_code(std::errc::protocol_error));
+
+    for (;;) {
+        co_await start_line{*this};
+        std::uint64_t sent = 0;
+        std::uint64_t answered = 0;
+        for (;;) {
+            while (sent - answered < depth_ && sent < messages_each_ && !stopping_) {
+                const auto written = write(client, sent);
+                if (!written && written.error() == errc::would_block && sent > answered) break;  // replies first
+                if (!written) co_return failed(written.error());
+                ++sent;
+            }
+            if (sent == answered) break;
+            const auto reply = co_await client.async_read(patience);
+            if (!reply) co_return failed(reply.error());
+            if (bench::intact(reply->bytes(), size_, answered)) {
+                ++measured_.delivered;
+                measured_.bytes += size_;
+            }
+            ++answered;
+        }
+        measured_.messages += sent;
+    }
+}
+
+result<> bench_swarm::write(client& client, std::uint64_t sequence) noexcept {
+    auto writer = client.write(size_);
+    if (!writer) return failure(writer.error());
+    const auto target = writer->space();
+    writer->append(source_);
+    bench::stamp(target, sequence);
+    return writer->commit();
+}
+
+bench::measurement bench_swarm::measure(std::chrono::nanoseconds duration) {
+    return run(duration, std::numeric_limits<std::uint64_t>::max());
+}
+
+bench::measurement bench_swarm::measure_one_each() { return run(bench::plain::patience, 1); }
+
+bench::measurement bench_swarm::run(std::chrono::nanoseconds duration, std::uint64_t messages_each) {
+    measured_ = {};
+    stopping_ = false;
+    messages_each_ = messages_each;
+    std::swap(waiting_, starting_);
+
+    const bench::usage before = bench::usage_now(clients_.front().system_calls());
+    const std::uint64_t start = bench::now_ns();
+    const std::uint64_t until = start + static_cast<std::uint64_t>(duration.count());
+    for (const std::coroutine_handle<> waiting : starting_) waiting.resume();
+    starting_.clear();
+    while (waiting_.size() + ended_ < clients_.size()) {
+        loop_.turn();
+        if (bench::now_ns() >= until) stopping_ = true;
+    }
+    measured_.elapsed_ns = bench::now_ns() - start;
+    measured_.sender = bench::usage_now(clients_.front().system_calls()) - before;
+    if (failure_) fail(exit_code::lost, site_.address(), failure_);
+    return measured_;
+}
+
+}  // namespace mnet::tool

@@ -1,0 +1,211 @@
+// The command line of `mnet`: see command_line.hpp. The only place that knows CLI11.
+#include "command_line.hpp"
+
+#include "quantities.hpp"
+
+#include <mnet/wire/frame.hpp>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace mnet::tool {
+
+namespace {
+
+constexpr auto main_examples = R"(Examples:
+  mnet serve --echo                        serve on localhost:5050 until Ctrl-C
+  mnet send localhost:5050 "hello"         send a message, print the reply
+  mnet bench table                         13 sizes, beside plain sockets
+
+`mnet COMMAND --help` says more; so does mnet(1).
+Exit status: 0 all done, 1 something was lost or failed, 2 usage, 3 could not listen or connect.)";
+
+constexpr auto serve_examples = R"(Prints `listening on ADDRESS` when it is ready and serves until SIGINT or SIGTERM; then it drains for up to
+5 seconds, prints a summary to stderr and exits 0.
+
+Examples:
+  mnet serve --echo
+  mnet serve localhost:0 --reply welcome --handler coroutine
+  mnet serve unix:///run/user/1000/log.sock --discard --json
+  mnet serve 0.0.0.0:5050 --bench          the other side of `mnet bench --connect`)";
+
+constexpr auto send_examples = R"(Every TEXT is a message; without one, every line of stdin is. Each reply is printed on a line, in the order
+of the messages; with --json as {"reply": "..."}, and at the end {"sent": .., "replies": .., "lost": ..,
+"elapsed_ns": ..}. While stdin stays open, what the server sends unasked is printed too.
+
+Examples:
+  mnet send localhost:5050 "hello" "world"
+  seq 1000 | mnet send localhost:5050 --json
+  mnet send unix:///run/user/1000/log.sock --no-reply --size 1K --count 100000)";
+
+constexpr auto bench_examples = R"(Works:
+  table      the original's 13 sizes from 0 B to 16 KiB: one connection, one way
+  stream     the same for sizes of your choice
+  pingpong   one message there and back at a time: percentiles of the round trip
+  echo       round trips over --clients connections, --depth in flight on each
+  idle       memory of the server for each of --clients connections that are silent
+
+The receiver counts and checks every message and acknowledges. The server is a process of its own, or the
+`mnet serve --bench` that --connect names. Every row stands beside a plain-socket program that does the same
+work in the same run, in turns, 5 rounds each; the median round counts.
+
+Examples:
+  mnet bench table
+  mnet bench stream --size 0,16,64,256,1024,16384 --json
+  mnet bench pingpong --spin --transport unix
+  mnet bench echo --clients 10000 --depth 16)";
+
+/// A value with a text form of its own. `parse` gives nothing for a text that is none.
+template <typename Value, typename Parse>
+CLI::Option* add_parsed(CLI::App& app, const std::string& name, Value& target, Parse parse, const std::string& form,
+                        const std::string& help) {
+    const CLI::callback_t store = [&target, parse, name, form](const CLI::results_t& texts) {
+        auto value = parse(texts.front());
+        if (!value) throw CLI::ValidationError(name, fmt::format("\"{}\" is no {}", texts.front(), form));
+        target = std::move(*value);
+        return true;
+    };
+    return app.add_option(name, store, help)->type_name("")->expected(1);
+}
+
+/// One of `names`, in the order in which the help tells them.
+template <typename Value>
+CLI::Option* add_choice(CLI::App& app, const std::string& name, Value& target,
+                        const std::vector<std::pair<std::string_view, Value>>& names, const std::string& help) {
+    const auto parse = [names](const std::string& text) -> std::optional<Value> {
+        for (const auto& [known, value] : names)
+            if (known == text) return value;
+        return std::nullopt;
+    };
+    std::string all;
+    for (const auto& [known, value] : names) all += fmt::format("{}{}", all.empty() ? "" : ", ", known);
+    return add_parsed(app, name, target, parse, "choice: " + all, fmt::format("{}: {}", help, all));
+}
+
+void describe_service(CLI::App& app, serve_options& options) {
+    const auto add = [&](const std::string& name, service service, const std::string& help) {
+        app.add_flag_callback(name, [&options, service] { options.service = service; }, help)->group("One of");
+    };
+    add("--echo", service::echo, "send each message back");
+    add("--discard", service::discard, "read and count, answer nothing");
+    const auto reply = [&options](const std::string& text) {
+        options.service = service::reply;
+        options.reply_text = text;
+    };
+    app.add_option_function<std::string>("--reply", reply, "answer each message with TEXT")->type_name("TEXT")->group("One of");
+    add("--bench", service::bench, "the server's side of `mnet bench`, with a plain-socket server beside it");
+    app.add_flag_callback("--bench-plain", [&options] { options.service = service::plain_bench; })->group("");
+}
+
+/// Exactly one thing to do, and one that can be done.
+void check_service(const CLI::App& app, const serve_options& options) {
+    std::size_t chosen = 0;
+    for (const char* const name : {"--echo", "--discard", "--reply", "--bench", "--bench-plain"}) chosen += app.count(name);
+    if (chosen != 1) throw CLI::ValidationError("serve", "say what to do: one of --echo, --discard, --reply TEXT");
+    if (options.service == service::reply && options.reply_text.size() > options.message_bytes_max)
+        throw CLI::ValidationError("--reply", "the text is longer than --message-bytes-max");
+}
+
+void describe_serve(CLI::App& app, serve_options& options) {
+    app.footer(serve_examples);
+    app.add_option("ADDRESS", options.address, "host:port, [v6]:port, unix:///path or unix://@name; port 0: any free one [localhost:5050]")
+        ->type_name("");
+    describe_service(app, options);
+    add_choice<handler_shape>(
+        app, "--handler", options.handler,
+        {{"message", handler_shape::message}, {"coroutine", handler_shape::coroutine}, {"blocking", handler_shape::blocking}},
+        "shape of the handler")
+        ->type_name("SHAPE");
+    app.add_option("--loops", options.loops, "threads with an event loop each, up to 1024; 0: one for each processor [1]")
+        ->check(CLI::Range(0, 1024))
+        ->type_name("N");
+    add_parsed(app, "--message-bytes-max", options.message_bytes_max, parse_size, "size of up to 208 MiB - 1",
+               "longest message that is taken [16M]")
+        ->type_name("N");
+    app.add_option("--clients-max", options.clients_max, "clients at the same time [100000]")->check(CLI::PositiveNumber)->type_name("N");
+    app.add_flag("--spin", options.spin, "poll for up to 1 ms before sleeping: less latency, more CPU");
+    app.add_flag("--json", options.json, "print {\"listening\": \"ADDRESS\"}, and the summary as JSON");
+}
+
+void describe_send(CLI::App& app, send_options& options) {
+    app.footer(send_examples);
+    app.add_option("ADDRESS", options.address, "host:port, [v6]:port, unix:///path or unix://@name")->type_name("")->required();
+    app.add_option("TEXT", options.texts, "messages; without any, the lines of stdin")->type_name("");
+    app.add_option("--count", options.count, "send each message N times [1]")->check(CLI::PositiveNumber)->type_name("N");
+    add_parsed(app, "--size", options.size, parse_size, "size of up to 208 MiB - 1",
+               "make messages of S bytes (1024, 1K, 1M), filled with TEXT; reads no stdin")
+        ->type_name("S");
+    app.add_flag("--no-reply", options.no_reply, "expect no replies; done when the peer's system has everything");
+    add_parsed(app, "--timeout", options.timeout, parse_duration, "duration", "longest wait: to connect, for the next reply (500ms, 5s, 1m) [5s]")
+        ->type_name("T");
+    app.add_flag("--json", options.json, "print replies and a summary as JSON, one object a line");
+}
+
+void describe_bench(CLI::App& app, bench_options& options) {
+    app.footer(bench_examples);
+    add_choice<bench_work>(app, "WORK", options.work,
+                           {{"table", bench_work::table},
+                            {"stream", bench_work::stream},
+                            {"pingpong", bench_work::pingpong},
+                            {"echo", bench_work::echo},
+                            {"idle", bench_work::idle}},
+                           "what to measure")
+        ->required();
+    add_parsed(app, "--size", options.sizes, parse_sizes, "list of sizes of up to 208 MiB - 1", "message sizes: a row each (0,64,1K)")
+        ->type_name("S[,S...]");
+    add_parsed(app, "--seconds", options.seconds, parse_duration, "duration", "measured time of each side of a row (0.1, 500ms) [1]")
+        ->type_name("T");
+    app.add_option("--clients", options.clients, "connections: echo [64], idle [1000]")->check(CLI::Range(1, 1'000'000))->type_name("C");
+    app.add_option("--depth", options.depth, "messages in flight on each connection: echo [1]")
+        ->check(CLI::Range(1, 1'000'000))
+        ->type_name("D");
+    app.add_flag("--spin", options.spin, "all sides poll for up to 1 ms before they sleep");
+    add_choice<std::string>(app, "--transport", options.transport, {{"tcp", "tcp"}, {"unix", "unix"}}, "of a server of our own [tcp]")
+        ->type_name("NAME");
+    app.add_option("--connect", options.connect, "measure the `mnet serve --bench` that listens there")->type_name("ADDRESS");
+    app.add_flag("--json", options.json, "one JSON object a row");
+}
+
+}  // namespace
+
+std::expected<command, exit_code> parse_command_line(int argument_count, const char* const* arguments) {
+    CLI::App app("Messages, not bytes, between processes.", "mnet");
+    app.footer(main_examples);
+    app.set_version_flag("--version", "mnet " MNET_VERSION, "print the version and exit");
+    app.set_help_flag("-h,--help", "print this and exit");
+    app.require_subcommand(1);
+
+    serve_options serve;
+    send_options send;
+    bench_options bench;
+    CLI::App& serve_command = *app.add_subcommand("serve", "serve messages: echo, discard or a fixed reply");
+    CLI::App& send_command = *app.add_subcommand("send", "send messages and print the replies");
+    CLI::App& bench_command = *app.add_subcommand("bench", "measure: what arrives, how fast, what it costs");
+    describe_serve(serve_command, serve);
+    describe_send(send_command, send);
+    describe_bench(bench_command, bench);
+    try {
+        app.parse(argument_count, arguments);
+        if (serve_command.parsed()) check_service(serve_command, serve);
+    } catch (const CLI::Success& asked) {  // help, version
+        app.exit(asked);
+        return std::unexpected(exit_code::done);
+    } catch (const CLI::Error& error) {
+        std::string place = "mnet";
+        for (const CLI::App* chosen : app.get_subcommands()) place += " " + chosen->get_name();
+        fmt::print(stderr, "mnet: {}\nTry `{} --help`.\n", error.what(), place);
+        return std::unexpected(exit_code::usage);
+    }
+    if (serve_command.parsed()) return serve;
+    if (send_command.parsed()) return send;
+    return bench;
+}
+
+}  // namespace mnet::tool
