@@ -10,11 +10,16 @@ namespace mnet::bench {
 
 namespace {
 
-constinit std::atomic<std::uint64_t> count{0};
+constinit std::atomic<std::uint64_t> total{0};
+constinit thread_local int pauses = 0;
+
+void count() noexcept {
+    if (pauses == 0) total.fetch_add(1, std::memory_order_relaxed);
+}
 
 void* counted(std::size_t bytes) noexcept {
     void* const memory = std::malloc(bytes == 0 ? 1 : bytes);
-    if (memory != nullptr) count.fetch_add(1, std::memory_order_relaxed);
+    if (memory != nullptr) count();
     return memory;
 }
 
@@ -23,7 +28,7 @@ void* counted(std::size_t bytes, std::align_val_t alignment) noexcept {
     // aligned_alloc wants a size that is a multiple of the alignment; 0 and a size that wraps around fail there.
     const std::size_t rounded = (bytes + step - 1) / step * step;
     void* const memory = rounded < bytes ? nullptr : std::aligned_alloc(step, rounded == 0 ? step : rounded);
-    if (memory != nullptr) count.fetch_add(1, std::memory_order_relaxed);
+    if (memory != nullptr) count();
     return memory;
 }
 
@@ -39,7 +44,10 @@ void* counted_or_throw(std::size_t bytes, Alignment... alignment) {
 
 }  // namespace
 
-std::uint64_t allocations() noexcept { return count.load(std::memory_order_relaxed); }
+std::uint64_t allocations() noexcept { return total.load(std::memory_order_relaxed); }
+
+uncounted_allocations::uncounted_allocations() noexcept { ++pauses; }
+uncounted_allocations::~uncounted_allocations() { --pauses; }
 
 }  // namespace mnet::bench
 

@@ -64,7 +64,7 @@ class task_promise final : public task_promise_base {
 public:
     task<T> get_return_object() noexcept;
 
-    template <typename U>
+    template <typename U = T>  // so that `co_return {};` works
         requires std::is_constructible_v<T, U&&>
     void return_value(U&& value) {
         value_.emplace(std::forward<U>(value));

@@ -73,7 +73,6 @@ public:
         wire::store_length(header, static_cast<std::uint32_t>(filled_));
         window.next = room_.data() + filled_;
         ++window.messages;
-        window.payload_bytes += filled_;
         return {};
     }
 

@@ -226,6 +226,7 @@ void connection::push() noexcept {
 
 void connection::sent(result<std::size_t> bytes) noexcept {
     const turn turn(worker_);
+    borrow();  // what is written from here on fits the window that is there, and would not ask for one
     sending_ = false;
     if (bytes) {
         out_.taken(*bytes);

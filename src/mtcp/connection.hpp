@@ -77,6 +77,7 @@ public:
     void settle() noexcept;
     void stop() noexcept;
     void cut() noexcept;
+    bool is_closing() const noexcept { return phase_ == phase::closing; }
 
     /// Closes and drains until `due`, for whoever runs its handler.
     void end(std::error_code reason) noexcept;

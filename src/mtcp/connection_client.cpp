@@ -211,7 +211,7 @@ std::string connection::remote_address() const {
 client_statistics connection::statistics() const noexcept {
     client_statistics now = counted_;
     now.messages_sent = send.messages;
-    now.payload_bytes_sent = send.payload_bytes;
+    now.payload_bytes_sent = out_.committed_bytes() - send.messages * wire::header_bytes;
     now.messages_received += decoder.messages();
     now.payload_bytes_received += decoder.payload_bytes();
     now.unsent_bytes = out_.unsent_bytes();

@@ -19,6 +19,7 @@ result<loop> loop::make() {
 }
 
 void loop::turn() {
+    { const detail::turn outside(*worker_); }  // sends what coroutines committed that ran outside of the loop's own turns
     worker_->loop().run_once(io::never);
 }
 

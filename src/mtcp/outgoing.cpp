@@ -106,6 +106,7 @@ std::span<const std::byte> outgoing::front() const noexcept {
 
 void outgoing::taken(std::size_t bytes) noexcept {
     MNET_ASSERT(bytes <= front().size(), "the kernel takes at most what it was offered");
+    done_bytes_ += bytes;
     if (head_ == nullptr) {
         if (bytes == 0) return;
         tail_->begin += bytes;
@@ -157,6 +158,7 @@ void outgoing::freeze() noexcept {
 
 void outgoing::shut() noexcept {
     freeze();
+    done_bytes_ += unsent_bytes();
     drop_all();
     frozen_end_ = nullptr;
     if (!window_.writer_open) pool_.release(std::exchange(tail_, nullptr));

@@ -24,6 +24,8 @@ public:
 
     /// Committed and not taken, lengths included.
     std::size_t unsent_bytes() const noexcept { return queued_bytes_ + window_bytes(); }
+    /// Committed ever, lengths included: taken, unsent and dropped.
+    std::uint64_t committed_bytes() const noexcept { return done_bytes_ + unsent_bytes(); }
     bool above_bound() const noexcept { return unsent_bytes() > unsent_bytes_max_; }
     bool half_left() const noexcept { return unsent_bytes() <= unsent_bytes_max_ / 2; }
     bool holds_memory() const noexcept { return tail_ != nullptr; }
@@ -67,6 +69,7 @@ private:
     base::block* tail_ = nullptr;  // the window's block; its committed bytes end at window_.next
     std::byte* frozen_end_ = nullptr;  // once frozen, where the window's committed bytes end
     std::size_t queued_bytes_ = 0;     // unsent, in the blocks before `tail_`
+    std::uint64_t done_bytes_ = 0;     // taken or dropped
 };
 
 }  // namespace mnet::inline v1::mtcp::detail

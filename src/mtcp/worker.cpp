@@ -3,6 +3,8 @@
 #include "base/assert.hpp"
 #include "mtcp/connection.hpp"
 
+#include <algorithm>
+
 namespace mnet::inline v1::mtcp::detail {
 
 namespace {
@@ -30,7 +32,8 @@ worker::worker(std::unique_ptr<io::loop> loop, kind what, const limits& limits, 
 worker::~worker() {
     inbox_->shut();
     cut_all();
-    for (int turns = 0; !members_.empty() && turns < 2; ++turns) loop_->run_once(loop_->now());
+    const auto is_closing = [](const connection& member) { return member.is_closing(); };
+    while (std::ranges::any_of(members_, is_closing)) loop_->run_once(io::never);
     MNET_ASSERT(members_.empty(), "the clients of a loop end before it");
 }
 
@@ -57,7 +60,11 @@ void worker::close_member(std::uint64_t id) noexcept {
 }
 
 void worker::settle() noexcept {
-    while (connection* const borrower = borrowers_.pop_front()) borrower->settle();
+    auto borrowers = borrowers_.take_all();
+    while (connection* const borrower = borrowers.pop_front()) {
+        borrower->settle();
+        if (borrower->send.writer_open) borrowed(*borrower);  // its commit comes in a later turn
+    }
     tell_system_calls();
 }
 

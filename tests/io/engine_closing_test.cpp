@@ -56,7 +56,7 @@ TYPED_TEST(EngineClosing, EndsEveryRequestWithoutAnAnswer) {
     this->on_every_seed([](auto& bench) {
         auto pair = bench.connect();
         ASSERT_TRUE(pair.client != nullptr);
-        const pump endless(*pair.client, std::vector<std::byte>(16 << 20));
+        const pump endless(*pair.client, std::vector<std::byte>(bench.more_than_sockets_hold));
         ASSERT_TRUE(bench.until([&] { return endless.pending(); }));
         bench.client_loop->receive(*pair.client);
         bench.server_loop->close(*pair.server);  // would answer both requests
@@ -73,7 +73,7 @@ TYPED_TEST(EngineClosing, MayHappenInReceivedAndInSent) {
     this->on_every_seed([](auto& bench) {
         auto pair = bench.connect();
         ASSERT_TRUE(pair.client != nullptr);
-        const pump endless(*pair.client, std::vector<std::byte>(16 << 20));
+        const pump endless(*pair.client, std::vector<std::byte>(bench.more_than_sockets_hold));
         ASSERT_TRUE(bench.until([&] { return endless.pending(); }));
         pair.client->on_sent = [&] { bench.client_loop->close(*pair.client); };
         pair.server->keeps_receiving = true;  // which asks anew right before the close

@@ -86,6 +86,15 @@ TYPED_TEST(EngineConnecting, MayConnectAgainInTheAnswerThatRefused) {
     });
 }
 
+TYPED_TEST(EngineConnecting, AllowsTheStreamToBeDestroyedInTheAnswerThatRefused) {
+    this->on_every_seed([](auto& bench) {
+        auto client = std::make_unique<probe_stream>(*bench.client_loop);
+        client->on_connected = [&] { client.reset(); };
+        bench.client_loop->connect(*client, deserted(bench));
+        EXPECT_TRUE(bench.until([&] { return client == nullptr; }));
+    });
+}
+
 TYPED_TEST(EngineConnecting, SaysThatNoHandlesAreLeft) {
     this->on_every_seed([](auto& bench) {
         probe_stream client(*bench.client_loop);

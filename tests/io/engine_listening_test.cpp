@@ -177,7 +177,11 @@ TYPED_TEST(EngineListening, MayBeClosedAndDestroyedInItsAnswer) {
         };
         const auto bound = bench.server_loop->listen(*listener, bench.loopback(), {});
         bench.server_loop->accept(*listener);
-        auto clients = dial(bench, *bound, 2);
+        std::vector<std::unique_ptr<probe_stream>> clients;
+        for (int made = 0; made < 2; ++made) {
+            clients.push_back(std::make_unique<probe_stream>(*bench.client_loop));
+            bench.client_loop->connect(*clients.back(), *bound);
+        }
         EXPECT_TRUE(bench.until([&] { return listener == nullptr; }));
         bench.settle();
         close_all(bench, clients);

@@ -63,6 +63,8 @@ public:
         }
     }
 
+    static constexpr std::size_t more_than_sockets_hold = Engine::more_than_sockets_hold;
+
     static io::endpoint loopback() { return *io::endpoint::numeric("127.0.0.1", 0); }
 
     std::vector<std::byte> noise(std::size_t count) {

@@ -1,8 +1,6 @@
 // Every engine: what a turn of the loop does: timers, wake-ups, waiting, and everybody's turn.
 #include "engine_suite.hpp"
 
-#include <thread>
-
 namespace io_test {
 namespace {
 
@@ -176,19 +174,6 @@ TYPED_TEST(EngineTurns, ReturnFromAWakeThatNobodyListensTo) {
     });
 }
 
-TYPED_TEST(EngineTurns, AreWokenFromAnotherThread) {
-    if (TypeParam::is_simulated) GTEST_SKIP() << "a simulated world is one thread";
-    this->on_every_seed([](auto& bench) {
-        int woken = 0;
-        bench.client_loop->on_wake(&woken, [](void* count) noexcept { ++*static_cast<int*>(count); });
-        for (int round = 0; round < 100; ++round) {
-            const int before = woken;
-            std::jthread other([&] { bench.client_loop->wake(); });
-            while (woken == before) bench.client_loop->run_once(io::never);
-        }
-    });
-}
-
 TYPED_TEST(EngineTurns, WaitWhileSpinningIsAllowed) {
     this->on_every_seed([](auto& bench) {
         bench.client_loop->spin(100us);
@@ -207,7 +192,7 @@ TYPED_TEST(EngineTurns, ServeEveryStreamAlthoughOneIsBusy) {
         auto busy = bench.connect();
         auto quiet = bench.connect();
         ASSERT_TRUE(busy.client != nullptr && quiet.client != nullptr);
-        const pump flood(*busy.client, std::vector<std::byte>(8 << 20));
+        const pump flood(*busy.client, std::vector<std::byte>(bench.more_than_sockets_hold));
         busy.server->keeps_receiving = true;
         busy.server->room_bytes = 64;  // so that it is ready again in every turn
         bench.server_loop->receive(*busy.server);

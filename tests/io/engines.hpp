@@ -27,6 +27,7 @@ class epoll_engine {
 public:
     static constexpr bool is_simulated = false;
     static constexpr std::chrono::nanoseconds patience = std::chrono::seconds(30);  // until a test that hangs fails
+    static constexpr std::size_t more_than_sockets_hold = 16 << 20;  // tcp_wmem and tcp_rmem together, as they come
     static std::vector<std::uint64_t> seeds() { return {1}; }
 
     explicit epoll_engine(std::uint64_t) {}
@@ -77,6 +78,7 @@ class simulated_engine {
 public:
     static constexpr bool is_simulated = true;
     static constexpr std::chrono::nanoseconds patience = std::chrono::minutes(10);  // virtual
+    static constexpr std::size_t more_than_sockets_hold = 512 << 10;
 
     simulated_engine(std::uint64_t seed, const io::simulated::faults& luck) : world_(seed, luck) {}
 

@@ -73,7 +73,7 @@ public:
 
     void sent(mnet::result<std::size_t> count) noexcept override {
         expect_living();
-        EXPECT_NE(count, mnet::result<std::size_t>(0)) << "sent nothing, and says so";
+        EXPECT_NE(count.value_or(1), 0U) << "sent nothing, and says so";
         sent_outcomes.push_back(count);
         run(on_sent);
     }

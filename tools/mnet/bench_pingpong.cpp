@@ -58,7 +58,7 @@ measurement measure(const bench_site& site, client& client, std::uint64_t count,
 
 exit_code bench_pingpong(const bench_options& options, bench_site& site) {
     const auto sizes = sizes_or(options, pingpong_sizes);
-    client client = site.connect();
+    client client = site.connect(site.connect_options());
     std::optional<bench::plain::connection> plain;
     if (site.has_plain()) plain.emplace(site.connect_plain(std::ranges::max(sizes)));
 

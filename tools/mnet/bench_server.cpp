@@ -1,13 +1,15 @@
-// Counting, checking and echoing for a benchmark: see bench_server.hpp. An idle client that echoes is one coroutine frame, so that loop
-// stands in `serve_bench` itself.
+// Counting, checking and echoing for a benchmark: see bench_server.hpp. An idle client is one coroutine frame, kept
+// small: so `serve_bench` reads in one place, and what lasts longer than a message is a coroutine of its own.
 #include "bench_server.hpp"
 
+#include "allocations.hpp"
 #include "measurement.hpp"
 #include "protocol.hpp"
 #include "stamp.hpp"
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 namespace mnet::tool {
@@ -16,24 +18,50 @@ namespace {
 
 using bench::stamping;
 
+struct receipt {
+    std::uint64_t arrived = 0;
+    std::uint64_t delivered = 0;
+    std::uint64_t bytes = 0;
+
+    template <stamping Stamping>
+    void take(const message& message, std::size_t size) noexcept {
+        const std::span<const std::byte> payload = message.bytes();
+        bytes += payload.size();
+        delivered += bench::intact<Stamping>(payload, size, arrived++) ? 1 : 0;
+    }
+};
+
+/// What has arrived by now, without waiting: a plain function, so that the counts stay in registers.
+template <stamping Stamping>
+std::error_code take_arrived(client& client, const bench::request& request, receipt& receipt) noexcept {
+    const std::size_t size = request.size;
+    auto counts = receipt;
+    std::error_code why{};
+    while (counts.arrived < request.count) {
+        const auto message = client.try_read();
+        if (!message) [[unlikely]] {
+            if (message.error() != errc::no_data_yet) why = message.error();
+            break;
+        }
+        counts.take<Stamping>(*message, size);
+    }
+    receipt = counts;
+    return why;
+}
+
 template <stamping Stamping>
 task<result<>> receive_messages(client& client, bench::request request) {
     if (auto sent = client.send(bench::ready_text); !sent) co_return sent;
     const bench::usage before = bench::usage_now(client.system_calls());
-    const std::uint64_t count = request.count;
-    const std::size_t size = request.size;
-    std::uint64_t delivered = 0;
-    std::uint64_t bytes = 0;
-    for (std::uint64_t sequence = 0; sequence < count; ++sequence) {
+    receipt received;
+    while (received.arrived < request.count) {
         const auto message = co_await client.async_read();
-        if (!message) [[unlikely]]
-            co_return failure(message.error());
-        const std::span<const std::byte> payload = message->bytes();
-        bytes += payload.size();
-        delivered += bench::intact<Stamping>(payload, size, sequence) ? 1 : 0;
+        if (!message) co_return failure(message.error());
+        received.take<Stamping>(*message, request.size);
+        if (const auto why = take_arrived<Stamping>(client, request, received)) co_return failure(why);
     }
     const bench::usage used = bench::usage_now(client.system_calls()) - before;
-    co_return client.send(bench::to_text(bench::answer{.delivered = delivered, .bytes = bytes, .usage = used}));
+    co_return client.send(bench::to_text(bench::answer{.delivered = received.delivered, .bytes = received.bytes, .usage = used}));
 }
 
 task<result<>> receive_stream(client& client, const bench::request& request) {
@@ -56,23 +84,32 @@ task<result<>> answer_pingpong(client& client, bench::request request) {
 }
 
 result<> answer_counters(client& client, const std::string& plain_address) {
+    const bench::uncounted_allocations pause;
     return client.send(bench::to_text(bench::answer{.usage = bench::usage_now(client.system_calls()),
                                                     .resident_bytes = bench::resident_bytes(),
                                                     .plain_address = plain_address}));
 }
 
-/// Does what can be done without waiting; gives the part that waits, or none.
-result<task<result<>>> begin(client& client, const bench::request& request, const std::string& plain_address) {
+std::optional<bench::request> understood(const message& message) {
+    const bench::uncounted_allocations pause;
+    return bench::parse_request(message.text());
+}
+
+/// Does what can be done without waiting; gives the part that waits, or an empty one.
+result<task<result<>>> begin(client& client, const message& message, const std::string& plain_address, bool& echoes) {
+    const auto request = understood(message);
+    if (!request) return failure(std::errc::protocol_error);
     result<> sent;
-    switch (request.work) {
+    switch (request->work) {
         case bench::work::stream:
-            return receive_stream(client, request);
+            return receive_stream(client, *request);
         case bench::work::pingpong:
-            return answer_pingpong(client, request);
+            return answer_pingpong(client, *request);
         case bench::work::counters:
             sent = answer_counters(client, plain_address);
             break;
         case bench::work::echo:
+            echoes = true;
             sent = client.send(bench::ready_text);
             break;
     }
@@ -84,28 +121,22 @@ result<task<result<>>> begin(client& client, const bench::request& request, cons
 
 task<result<>> serve_bench(client& client, const std::string& plain_address) {
     bool echoes = false;
-    while (!echoes) {
-        const auto message = co_await client.async_read();
-        if (!message) co_return failure(message.error());
-        const auto request = bench::parse_request(message->text());
-        if (!request) co_return failure(std::errc::protocol_error);
-        auto part = begin(client, *request, plain_address);
-        if (!part) co_return failure(part.error());
-        if (*part) {
-            const auto done = co_await std::move(*part);
-            if (!done) co_return done;
-        }
-        echoes = request->work == bench::work::echo;
-    }
     for (;;) {
         const auto message = co_await client.async_read();
         if (!message) co_return failure(message.error());
-        auto sent = client.send(message->bytes());
-        while (!sent && sent.error() == errc::would_block) {
-            if (auto flushed = co_await client.async_flush(); !flushed) co_return flushed;
-            sent = client.send(message->bytes());
+        if (echoes) {
+            auto sent = client.send(message->bytes());
+            while (!sent && sent.error() == errc::would_block) {
+                if (auto flushed = co_await client.async_flush(); !flushed) co_return flushed;
+                sent = client.send(message->bytes());
+            }
+            if (!sent) co_return sent;
+        } else {
+            auto part = begin(client, *message, plain_address, echoes);
+            if (!part) co_return failure(part.error());
+            if (!*part) continue;
+            if (auto done = co_await std::move(*part); !done) co_return done;
         }
-        if (!sent) co_return sent;
     }
 }
 

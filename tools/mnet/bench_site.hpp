@@ -35,9 +35,11 @@ public:
 
     bench::plain::waiting plain_waiting() const noexcept { return bench::plain::waiting_for(spin_); }
 
-    /// A blocking client of the library's server. Throws failure_exit.
-    client connect() const;
+    /// What clients of the library's server are connected with.
     mtcp::connect_options connect_options() const noexcept;
+
+    /// A blocking client. Throws failure_exit.
+    client connect(const mtcp::connect_options& settings) const;
 
     /// A connection to the plain server that holds messages of `message_bytes`. Throws failure_exit.
     bench::plain::connection connect_plain(std::size_t message_bytes) const;
@@ -68,6 +70,8 @@ public:
     std::string stop();
 
 private:
+    void warm_up();
+
     bool spin_;
     std::size_t message_bytes_max_;
     std::optional<server_process> own_{};

@@ -108,7 +108,7 @@ void describe_service(CLI::App& app, serve_options& options) {
 void check_service(const CLI::App& app, const serve_options& options) {
     std::size_t chosen = 0;
     for (const char* const name : {"--echo", "--discard", "--reply", "--bench", "--bench-plain"}) chosen += app.count(name);
-    if (chosen != 1) throw CLI::ValidationError("serve", "say what to do: one of --echo, --discard, --reply TEXT");
+    if (chosen != 1) throw CLI::ValidationError("say what to do: one of --echo, --discard, --reply TEXT");
     if (options.service == service::reply && options.reply_text.size() > options.message_bytes_max)
         throw CLI::ValidationError("--reply", "the text is longer than --message-bytes-max");
 }
@@ -180,7 +180,7 @@ std::expected<command, exit_code> parse_command_line(int argument_count, const c
     app.footer(main_examples);
     app.set_version_flag("--version", "mnet " MNET_VERSION, "print the version and exit");
     app.set_help_flag("-h,--help", "print this and exit");
-    app.require_subcommand(1);
+    app.require_subcommand(0, 1);
 
     serve_options serve;
     send_options send;
@@ -193,6 +193,7 @@ std::expected<command, exit_code> parse_command_line(int argument_count, const c
     describe_bench(bench_command, bench);
     try {
         app.parse(argument_count, arguments);
+        if (app.get_subcommands().empty()) throw CLI::ValidationError("say what to do: serve, send or bench");
         if (serve_command.parsed()) check_service(serve_command, serve);
     } catch (const CLI::Success& asked) {  // help, version
         app.exit(asked);

@@ -89,6 +89,7 @@ void epoll_loop::accept(listener& listener) noexcept {
 
 void epoll_loop::close(listener& listener) noexcept {
     if (listener.handle < 0) return;
+    if (serving_ == &listener) serving_ = nullptr;
     static_cast<registration&>(listener).unlink();
     forget(listener.handle, tagged(listener));
     remove_socket_file(listener.handle);
@@ -341,6 +342,7 @@ void epoll_loop::serve(stream& stream) noexcept {
 }
 
 void epoll_loop::serve(listener& listener) noexcept {
+    serving_ = &listener;
     for (int accepts = 0; accepts < accepts_a_turn_max && listener.wants_accept && listener.handle >= 0; ++accepts) {
         ++counters_.system_calls;
         ++counters_.accepts;
@@ -358,6 +360,7 @@ void epoll_loop::serve(listener& listener) noexcept {
         } else {
             listener.accepted(failure(last_error()));
         }
+        if (serving_ == nullptr) return;  // closed in its answer, and maybe gone
     }
     if (listener.handle >= 0 && listener.wants_accept && listener.readable && !listener.linked()) accepting_.push_back(listener);
 }

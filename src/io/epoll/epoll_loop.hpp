@@ -60,6 +60,7 @@ private:
     base::intrusive_list<registration> ready_;    // streams with something to answer
     base::intrusive_list<registration> closing_;  // streams whose `closed` is due
     base::intrusive_list<registration> accepting_;
+    const listener* serving_ = nullptr;  // whose accepts are being answered, until it closes
     std::array<epoll_event, 256> events_{};
     int events_taken_ = 0;
     int events_count_ = 0;

@@ -26,38 +26,49 @@ void world::enter() {
     if (stepping_) die("run_once or run_until was called from inside an answer: a simulated world is not entered twice");
 }
 
-/// Sets `due` to when the earliest timer of any loop is due, unless something else is earlier. A timer that is late is due now and not
-/// before: one that always sets itself to the past then keeps nobody else from his turn.
-simulated_loop* world::first_timer(std::chrono::nanoseconds& due) const noexcept {
-    simulated_loop* first = nullptr;
-    for (simulated_loop* const loop : loops_) {
-        const auto next = loop->next_timer();
-        if (!next || std::max(*next, now()) >= due) continue;
-        first = loop;
-        due = std::max(*next, now());
-    }
+std::chrono::nanoseconds world::first_timer() const noexcept {
+    auto first = never;
+    for (const simulated_loop* const loop : loops_) first = std::min(first, loop->next_timer().value_or(never));
     return first;
+}
+
+/// Whether the next step is the timers'. Where both timers and events are late they take turns: a world that is never idle keeps nobody
+/// from his timers, nor does a timer that always sets itself to the past keep anybody from the rest.
+bool world::timers_are_next(std::chrono::nanoseconds timer_due, std::chrono::nanoseconds event_due) noexcept {
+    if (timer_due > now() || event_due > now()) return timer_due < event_due;
+    timers_had_turn_ = !timers_had_turn_;
+    return timers_had_turn_;
 }
 
 bool world::step(std::chrono::nanoseconds limit) {
     enter();
-    auto due = time_.next_due().value_or(never);
-    simulated_loop* const timed = first_timer(due);
-    if (due == never || due > limit) return false;
-    time_.advance_to(due);
+    const auto timer_due = first_timer();
+    const auto event_due = time_.next_due().value_or(never);
+    const bool timer_in_time = timer_due != never && std::max(timer_due, now()) <= limit;
+    const bool event_in_time = event_due != never && event_due <= limit;
+    if (!timer_in_time && !event_in_time) return false;
+    const bool timers = timer_in_time && (!event_in_time || timers_are_next(timer_due, event_due));
+    time_.advance_to(timers ? timer_due : event_due);
     if (dice_.chance(luck.clock_jumps)) {
         jump(dice_.between(std::chrono::nanoseconds::zero(), luck.clock_jump_max));
         network_.note("the clock jumped", -1);
     }
     stepping_ = true;
-    if (timed != nullptr) {
-        timed->expire_timers();
+    if (timers) {
+        expire_timers();
     } else {
         dispatch(time_.pop());
     }
     stepping_ = false;
     time_.charge();
     return true;
+}
+
+// By index: what a timer calls may make loops.
+void world::expire_timers() {
+    for (std::size_t index = 0; index < loops_.size(); ++index) {
+        if (loops_[index]->next_timer().value_or(never) <= now()) loops_[index]->expire_timers();
+    }
 }
 
 void world::dispatch(const event& what) {

@@ -76,7 +76,9 @@ private:
     void enlist(simulated_loop& loop) { loops_.push_back(&loop); }
     void forget(simulated_loop& loop);
     void run_for(simulated_loop& loop, std::chrono::nanoseconds until);
-    simulated_loop* first_timer(std::chrono::nanoseconds& due) const noexcept;
+    std::chrono::nanoseconds first_timer() const noexcept;
+    bool timers_are_next(std::chrono::nanoseconds timer_due, std::chrono::nanoseconds event_due) noexcept;
+    void expire_timers();
     void dispatch(const event& what);
     void enter();
     void check_thread() const noexcept;
@@ -90,6 +92,7 @@ private:
     std::vector<simulated_loop*> loops_;
     std::thread::id thread_ = std::this_thread::get_id();
     bool stepping_ = false;
+    bool timers_had_turn_ = false;
 };
 
 }  // namespace mnet::inline v1::io::simulated

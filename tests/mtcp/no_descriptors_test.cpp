@@ -1,0 +1,135 @@
+// No file descriptors left: accepting pauses without spinning and resumes; clients that are there go on.
+#include "raw_peer.hpp"
+#include "resources.hpp"
+#include "servers.hpp"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <optional>
+#include <vector>
+
+namespace mtcp_test {
+namespace {
+
+/// Sockets that exist already, for a time when none can be made.
+class spare_sockets {
+public:
+    explicit spare_sockets(std::size_t count) {
+        for (std::size_t index = 0; index < count; ++index) sockets_.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    }
+
+    /// Connects to where `peer` is connected, without a new descriptor.
+    raw_peer connect_beside(const raw_peer& peer) {
+        sockaddr_storage where{};
+        socklen_t length = sizeof where;
+        EXPECT_EQ(::getpeername(peer.descriptor(), reinterpret_cast<sockaddr*>(&where), &length), 0);
+        EXPECT_EQ(::connect(sockets_.back().get(), reinterpret_cast<const sockaddr*>(&where), length), 0);
+        raw_peer connected(std::move(sockets_.back()));
+        sockets_.pop_back();
+        return connected;
+    }
+
+private:
+    std::vector<mnet::base::unique_fd> sockets_{};
+};
+
+void expect_echo(raw_peer& peer) {
+    const bytes whole = frame("hello");
+    peer.send(whole);
+    EXPECT_EQ(peer.receive(whole.size()), whole);
+}
+
+class NoDescriptors : public EveryShape {
+protected:
+    mnet::mtcp::network network = echo_server(GetParam());
+    raw_peer first{network.address()};
+};
+FOR_EVERY_SHAPE(NoDescriptors);
+
+TEST_P(NoDescriptors, PauseAcceptingAndTheClientsThatAreThereGoOn) {
+    expect_echo(first);
+    spare_sockets spare(5);
+    std::vector<raw_peer> waiting;
+    {
+        const no_descriptors short_of_them;
+        for (int count = 0; count < 5; ++count) waiting.push_back(spare.connect_beside(first));
+        ASSERT_TRUE(eventually([&] { return network.statistics().accept_pauses >= 1; }));
+        expect_echo(first);
+        EXPECT_EQ(network.statistics().clients, 1U);
+    }
+    for (raw_peer& each : waiting) expect_echo(each);
+    EXPECT_EQ(network.statistics().clients_accepted, 6U);
+}
+
+TEST_P(NoDescriptors, DontMakeALoopSpin) {
+    expect_echo(first);
+    spare_sockets spare(1);
+    const no_descriptors short_of_them;
+    raw_peer waiting = spare.connect_beside(first);
+    ASSERT_TRUE(eventually([&] { return network.statistics().accept_pauses >= 1; }));
+    // Three more pauses come by time alone. Each may cost a wait, a try and little else.
+    const auto before = network.statistics();
+    ASSERT_TRUE(eventually([&] { return network.statistics().accept_pauses >= before.accept_pauses + 3; }));
+    const auto after = network.statistics();
+    EXPECT_LE(after.system_calls - before.system_calls, 4 * (after.accept_pauses - before.accept_pauses));
+}
+
+TEST(NoDescriptorsUntilAClientLeaves, AcceptingResumesAtOnceWithTheNextClient) {
+    auto network = echo_server(shape::message);
+    raw_peer first(network.address());
+    expect_echo(first);
+    spare_sockets spare(1);
+    const no_descriptors short_of_them;
+    raw_peer waiting = spare.connect_beside(first);
+    ASSERT_TRUE(eventually([&] { return network.statistics().accept_pauses >= 1; }));
+    first.finish();
+    EXPECT_EQ(first.receive_to_end(), bytes{});
+    expect_echo(waiting);
+}
+
+TEST(NoDescriptorsToConnect, IsTheKernelsError) {
+    auto network = echo_server(shape::message);
+    const no_descriptors short_of_them;
+    const auto client = mnet::mtcp::connect(network.address());
+    ASSERT_FALSE(client.has_value());
+    EXPECT_EQ(client.error(), std::errc::too_many_files_open);
+}
+
+TEST(NoDescriptorsToListen, IsTheKernelsError) {
+    const no_descriptors short_of_them;
+    const auto network = listen_echo(shape::message, {.address = "127.0.0.1:0"});
+    ASSERT_FALSE(network.has_value());
+    EXPECT_EQ(network.error(), std::errc::too_many_files_open);
+}
+
+TEST(NoDescriptorsForALoop, IsTheKernelsError) {
+    const no_descriptors short_of_them;
+    const auto loop = mnet::mtcp::loop::make();
+    ASSERT_FALSE(loop.has_value());
+    EXPECT_EQ(loop.error(), std::errc::too_many_files_open);
+}
+
+TEST(ClientsMax, TurnsAwayThoseBeyondItAndTakesTheNextOneLater) {
+    for (const shape how : all_shapes) {
+        auto network = *listen_echo(how, {.address = "127.0.0.1:0", .clients_max = 2});
+        raw_peer first(network.address());
+        raw_peer second(network.address());
+        expect_echo(first);
+        expect_echo(second);
+        raw_peer beyond(network.address());
+        EXPECT_EQ(beyond.receive_to_end(), bytes{});
+        EXPECT_EQ(network.statistics().clients_refused, 1U);
+        EXPECT_EQ(network.statistics().clients, 2U);
+        second.finish();
+        EXPECT_EQ(second.receive_to_end(), bytes{});
+        ASSERT_TRUE(eventually([&] { return network.statistics().clients == 1; }));
+        raw_peer third(network.address());
+        expect_echo(third);
+        expect_echo(first);
+        EXPECT_EQ(network.statistics().clients_accepted, 3U);
+    }
+}
+
+}  // namespace
+}  // namespace mtcp_test

@@ -1,0 +1,48 @@
+// Descriptors and memory: see resources.hpp.
+#include "resources.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <malloc.h>
+#include <unistd.h>
+
+namespace mtcp_test {
+
+std::size_t open_descriptors() {
+    std::size_t count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) count += entry.path().empty() ? 0 : 1;
+    return count - 1;  // the iterator's own
+}
+
+std::size_t resident_bytes() {
+    (void)::malloc_trim(0);
+    std::size_t total_pages = 0;
+    std::size_t resident_pages = 0;
+    std::ifstream("/proc/self/statm") >> total_pages >> resident_pages;
+    return resident_pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+
+std::size_t raise_descriptor_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) std::abort();
+    limit.rlim_cur = limit.rlim_max;
+    if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) std::abort();
+    return limit.rlim_cur;
+}
+
+no_descriptors::no_descriptors() {
+    // The kernel gives out the lowest free number: all below it are taken.
+    const mnet::base::unique_fd lowest(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    if (!lowest || ::getrlimit(RLIMIT_NOFILE, &before_) != 0) std::abort();
+    const rlimit none{.rlim_cur = static_cast<rlim_t>(lowest.get()), .rlim_max = before_.rlim_max};
+    if (::setrlimit(RLIMIT_NOFILE, &none) != 0) std::abort();
+}
+
+no_descriptors::~no_descriptors() {
+    if (::setrlimit(RLIMIT_NOFILE, &before_) != 0) std::abort();
+}
+
+}  // namespace mtcp_test

@@ -1,0 +1,44 @@
+// What a process holds of the system's: descriptors, memory; and how to be short of them.
+#pragma once
+#include "base/unique_fd.hpp"
+
+#include <cstddef>
+#include <sys/resource.h>
+
+namespace mtcp_test {
+
+/// Open descriptors of this process.
+std::size_t open_descriptors();
+
+/// Resident memory of this process. Freed memory that the allocator keeps is given back first.
+std::size_t resident_bytes();
+
+/// Whether resident memory means anything: sanitizers keep what is freed.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool memory_is_measurable = false;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+inline constexpr bool memory_is_measurable = false;
+#else
+inline constexpr bool memory_is_measurable = true;
+#endif
+#else
+inline constexpr bool memory_is_measurable = true;
+#endif
+
+/// Raises the number of descriptors as far as the system lets it; gives how far that is.
+std::size_t raise_descriptor_limit();
+
+/// As long as it lives, no descriptor can be opened.
+class no_descriptors {
+public:
+    no_descriptors();
+    no_descriptors(const no_descriptors&) = delete;
+    no_descriptors& operator=(const no_descriptors&) = delete;
+    ~no_descriptors();
+
+private:
+    rlimit before_{};
+};
+
+}  // namespace mtcp_test

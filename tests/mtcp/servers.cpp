@@ -1,0 +1,126 @@
+// Networks for tests: see servers.hpp.
+#include "servers.hpp"
+
+#include <atomic>
+#include <cstdlib>
+#include <unistd.h>
+
+namespace mtcp_test {
+
+namespace {
+
+using mnet::errc;
+
+void tell(endings* ends, std::error_code how) {
+    if (ends != nullptr) ends->put(how);
+}
+
+mnet::result<> echo_blocking(mnet::client& client, endings* ends) {
+    for (;;) {
+        auto message = client.read();
+        if (!message) {
+            tell(ends, message.error());
+            return mnet::failure(message.error());
+        }
+        if (auto sent = client.send(message->bytes()); !sent) return sent;
+        if (auto flushed = client.flush(); !flushed) return flushed;
+    }
+}
+
+mnet::task<mnet::result<>> echo_coroutine(mnet::client& client, endings* ends) {
+    for (;;) {
+        auto message = co_await client.async_read();
+        if (!message) {
+            tell(ends, message.error());
+            co_return mnet::failure(message.error());
+        }
+        if (auto sent = client.send(message->bytes()); !sent) co_return sent;
+        if (auto flushed = co_await client.async_flush(); !flushed) co_return flushed;
+    }
+}
+
+/// Made when first asked for, removed when the program ends.
+class scratch_folder {
+public:
+    scratch_folder() {
+        char name[] = "/tmp/mnet-test-XXXXXX";
+        if (::mkdtemp(name) == nullptr) std::abort();
+        path_ = name;
+    }
+    scratch_folder(const scratch_folder&) = delete;
+    scratch_folder& operator=(const scratch_folder&) = delete;
+    ~scratch_folder() { (void)::rmdir(path_.c_str()); }
+
+    const std::string& path() const noexcept { return path_; }
+
+private:
+    std::string path_;
+};
+
+}  // namespace
+
+std::string name_of(carrier what) {
+    switch (what) {
+        case carrier::tcp_v4: return "TcpV4";
+        case carrier::tcp_v6: return "TcpV6";
+        case carrier::unix_path: return "UnixPath";
+        case carrier::unix_abstract: return "UnixAbstract";
+    }
+    return {};
+}
+
+std::string name_of(shape what) {
+    switch (what) {
+        case shape::message: return "Message";
+        case shape::coroutine: return "Coroutine";
+        case shape::blocking: return "Blocking";
+    }
+    return {};
+}
+
+std::string fresh_address(carrier what) {
+    static std::atomic<int> count = 0;
+    switch (what) {
+        case carrier::tcp_v4: return "127.0.0.1:0";
+        case carrier::tcp_v6: return "[::1]:0";
+        case carrier::unix_path: {
+            static const scratch_folder folder;
+            return "unix://" + folder.path() + "/" + std::to_string(++count);
+        }
+        case carrier::unix_abstract: return "unix://@mnet-test-" + std::to_string(::getpid()) + "-" + std::to_string(++count);
+    }
+    return {};
+}
+
+mnet::result<mnet::mtcp::network> listen_echo(shape how, const mnet::mtcp::listen_options& options, endings* ends) {
+    switch (how) {
+        case shape::message:
+            return mnet::mtcp::listen(options, [](mnet::client& client, mnet::message message) noexcept { (void)client.send(message.bytes()); });
+        case shape::coroutine:
+            return mnet::mtcp::listen(options, [ends](mnet::client& client) { return echo_coroutine(client, ends); });
+        case shape::blocking:
+            return mnet::mtcp::listen(options, [ends](mnet::client& client) { return echo_blocking(client, ends); });
+    }
+    std::abort();
+}
+
+mnet::mtcp::network echo_server(shape how, carrier what, endings* ends) {
+    auto opened = listen_echo(how, {.address = fresh_address(what)}, ends);
+    EXPECT_TRUE(opened.has_value()) << opened.error().message();
+    return *std::move(opened);
+}
+
+mnet::client connect_to(std::string_view address, const mnet::mtcp::connect_options& options) {
+    auto connected = mnet::mtcp::connect(address, options);
+    EXPECT_TRUE(connected.has_value()) << address << ": " << connected.error().message();
+    return *std::move(connected);
+}
+
+void expect_echo(mnet::client& client, std::string_view text) {
+    ASSERT_TRUE(client.send(text).has_value());
+    const auto answer = client.read({.deadline = mnet::within(patience)});
+    ASSERT_TRUE(answer.has_value()) << answer.error().message();
+    EXPECT_EQ(answer->text(), text);
+}
+
+}  // namespace mtcp_test

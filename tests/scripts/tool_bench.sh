@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Every work of `mnet bench` as a quick run: everything sent is delivered, nothing is allocated for a message, each row has its keys. No
+# figure is judged here.
+# shellcheck source=tests/scripts/tool_support.bash
+source "$(dirname "$0")/tool_support.bash"
+
+keys=(work transport engine size_bytes messages delivered bytes elapsed_ns ns_per_message megabytes_per_second ratio_to_plain
+    allocations_per_message system_calls_per_message cpu_ns_per_message_sender cpu_ns_per_message_receiver)
+
+# check_rows TRANSPORT WORK SIZES...: of the JSON rows in $folder/out, one of ours and one plain for each size.
+check_rows() {
+    local transport=$1 work=$2 size row name key
+    shift 2
+    exec {rows}<"$folder/out"
+    for size in "$@"; do
+        for name in "$work" "plain-$work"; do
+            read -r -u "$rows" row || fail "$work has no row '$name' for $size bytes: $(cat "$folder/out")"
+            for key in "${keys[@]}"; do [[ $row == *"\"$key\":"* ]] || fail "no $key in $row"; done
+            [[ $row == '{'*"\"work\":\"$name\",\"transport\":\"$transport\""*'}' ]] || fail "expected $name over $transport: $row"
+            [[ $(number size_bytes "$row") == "$size" ]] || fail "expected $size bytes: $row"
+            (($(number messages "$row") > 0)) || fail "nothing was measured: $row"
+            [[ $(number delivered "$row") == "$(number messages "$row")" ]] || fail "not all was delivered: $row"
+            (($(number bytes "$row") == $(number delivered "$row") * size)) || fail "bytes are not messages by size: $row"
+            [[ $(number allocations_per_message "$row") == 0.0 ]] || fail "something was allocated: $row"
+            if [[ $work == pingpong ]]; then
+                for key in p50_ns p99_ns p999_ns max_ns; do (($(number "$key" "$row") > 0)) || fail "no $key: $row"; done
+            fi
+            if [[ $work == idle ]]; then number bytes_per_client "$row" >/dev/null; fi
+        done
+        [[ $row == *'"engine":"plain"'*'"ratio_to_plain":1.0,'* ]] || fail "a plain row is measured by itself: $row"
+    done
+    ! read -r -u "$rows" row || fail "one row too many: $row"
+    exec {rows}<&-
+}
+
+bench() { expect_status 0 "$MNET_TOOL" bench "$@" --seconds 0.1 --json; }
+
+bench table
+check_rows tcp table 0 8 16 32 64 128 256 512 1024 2048 4096 8192 16384
+bench stream --size 7,64,1M
+check_rows tcp stream 7 64 1048576
+bench stream --size 0,4K --transport unix
+check_rows unix stream 0 4096
+bench pingpong --size 16
+check_rows tcp pingpong 16
+bench pingpong --size 0,100K --transport unix --spin
+check_rows unix pingpong 0 102400
+bench echo --size 64,10K --clients 20 --depth 4
+check_rows tcp echo 64 10240
+bench echo --size 0 --clients 3 --spin --transport unix
+check_rows unix echo 0
+bench idle --clients 100
+check_rows tcp idle 64
+
+# A server that runs already, as another machine's would.
+start_server localhost:0 --bench
+bench stream --size 16 --connect "$address"
+check_rows tcp stream 16
+bench echo --connect "$address" --clients 5
+check_rows tcp echo 64
+stop_server
+
+# The table for people: a head with the machine, a line a size.
+expect_status 0 "$MNET_TOOL" bench stream --size 16,1K --seconds 0.05
+expect_match "$folder/out" 'Linux'
+expect_match "$folder/out" '^ +size +messages +delivered '
+(($(grep -cE '^ +(16 B|1 KiB) ' "$folder/out") == 2)) || fail "two rows were asked for: $(cat "$folder/out")"

@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# `mnet serve` and `mnet send` talk to each other: each shape of the handler, each answer, both transports, messages from the command line
+# and from stdin.
+# shellcheck source=tests/scripts/tool_support.bash
+source "$(dirname "$0")/tool_support.bash"
+
+send() { "$MNET_TOOL" send "$address" "$@"; }
+
+for handler in message coroutine blocking; do
+    for where in localhost:0 "unix://$folder/socket"; do
+        start_server "$where" --echo --handler "$handler"
+        expect_status 0 send hello 'two words' '' last
+        expect_output $'hello\ntwo words\n\nlast'
+        expect_status 0 send --size 1M --count 20 x
+        (($(wc -c <"$folder/out") == 20 * (1048576 + 1))) || fail "20 messages of 1 MiB came back with $(wc -c <"$folder/out") bytes"
+        seq 20000 >"$folder/lines"
+        send <"$folder/lines" >"$folder/out" || fail "$handler over $where: 20000 lines were not all answered"
+        cmp "$folder/lines" "$folder/out" || fail "$handler over $where: the replies differ from the messages"
+        stop_server
+        [[ ! -e $folder/socket ]] || fail 'the file of the Unix socket is left behind'
+
+        start_server "$where" --reply 'welcome, all' --handler "$handler"
+        expect_status 0 send --count 3 knock
+        expect_output $'welcome, all\nwelcome, all\nwelcome, all'
+        stop_server
+
+        start_server "$where" --discard --handler "$handler"
+        expect_status 0 send --no-reply --count 1000 --size 10K
+        expect_output ''
+        stop_server
+        expect_match "$folder/server.err" '^mnet: served 1 clients, received 1,000 messages \(10,240,000 bytes\), sent 0 messages'
+    done
+done
+
+start_server localhost:0 --echo --loops 2 --message-bytes-max 1K --clients-max 10
+printf 'one\n\nlast without an end' | send >"$folder/out" || fail 'lines of stdin were not all answered'
+expect_output $'one\n\nlast without an end'
+send </dev/null >"$folder/out" || fail 'no message at all is no failure'
+expect_output ''
+expect_status 1 send --size 1025
+expect_match "$folder/err" "^mnet: $address: .*1 of 1 messages were not answered"
+
+# A reply comes while stdin is still open.
+mkfifo "$folder/lines_in" "$folder/lines_out"
+send <"$folder/lines_in" >"$folder/lines_out" &
+sender=$!
+exec {lines_in}>"$folder/lines_in" {lines_out}<"$folder/lines_out"
+for text in first second; do
+    echo "$text" >&"$lines_in"
+    read -r -t "$line_timeout" -u "$lines_out" reply || fail "no reply while stdin is open"
+    [[ $reply == "$text" ]] || fail "got '$reply' for '$text'"
+done
+exec {lines_in}>&-
+wait "$sender" || fail "exit code $? of send at the end of stdin"
+stop_server
+
+start_server '[::1]:0' --echo --json 2>/dev/null
+[[ $first_line =~ ^\{\"listening\":\ ?\"(\[::1\]:[0-9]+)\"\}$ ]] || fail "--json says $first_line"
+address=${BASH_REMATCH[1]}
+expect_status 0 send --json 'say "hi"' $'\xff'
+expect_match "$folder/out" '^\{"reply":"say \\"hi\\""\}$'
+expect_match "$folder/out" '^\{"sent":2,"replies":2,"lost":0,"elapsed_ns":[0-9]+\}$'
+(($(wc -l <"$folder/out") == 3)) || fail "--json printed $(cat "$folder/out")"
+stop_server
+expect_match "$folder/server.err" '^\{"clients":1,.*"messages_received":2,.*"clients_cut":0,'
