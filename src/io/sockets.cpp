@@ -1,3 +1,4 @@
+// System calls on sockets, each with its error; options that a kernel refuses are told from those that are needed.
 #include "io/sockets.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// The grammar of addresses, by hand: it is short, and getaddrinfo(3) takes much that isn't one.
 #include <mnet/address.hpp>
 
 #include <charconv>

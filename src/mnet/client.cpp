@@ -1,3 +1,4 @@
+// The part of client that isn't inline: where a window is used up and the transport is asked.
 #include <mnet/client.hpp>
 
 #if MNET_CHECKED

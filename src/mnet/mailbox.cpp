@@ -1,3 +1,4 @@
+// A queue behind a mutex, with its bytes counted; the bell rings outside of the lock, once until it is answered.
 #include "mnet/mailbox.hpp"
 
 #include <utility>

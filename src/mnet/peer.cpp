@@ -1,3 +1,4 @@
+// A peer is a shared mailbox, and nothing more.
 #include <mnet/peer.hpp>
 
 #include "mnet/mailbox.hpp"

@@ -1,3 +1,4 @@
+// Accepting one at a time, and the pause when there is no descriptor left.
 #include "mtcp/acceptor.hpp"
 
 #include "mtcp/network_core.hpp"

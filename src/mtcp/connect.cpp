@@ -1,3 +1,4 @@
+// The public functions of connecting: they choose world and loop, and leave the work to dial.
 #include <mnet/mtcp/connect.hpp>
 
 #include "mtcp/connection.hpp"

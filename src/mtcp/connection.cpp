@@ -1,3 +1,4 @@
+// A connection's life in turns of its loop: the handler's run, bytes in, bytes out, posts from other threads, and the books.
 #include "mtcp/connection.hpp"
 
 #include "base/assert.hpp"

@@ -1,3 +1,4 @@
+// Resolving and trying, written twice where waiting differs: running a private loop, and awaiting on a shared one.
 #include "mtcp/dial.hpp"
 
 #include "base/assert.hpp"

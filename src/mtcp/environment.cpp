@@ -1,3 +1,4 @@
+// The kernel's world. The one place that names an engine.
 #include "mtcp/environment.hpp"
 
 #include "io/epoll/epoll_loop.hpp"

@@ -1,3 +1,4 @@
+// Calls behind a mutex; the first one into an empty inbox wakes the loop, the rest find it awake.
 #include "mtcp/inbox.hpp"
 
 #include "io/loop.hpp"

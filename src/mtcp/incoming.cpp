@@ -1,3 +1,4 @@
+// Where a frame lies while it arrives: in the window, moved to the window's front, or apart in a block that doubles.
 #include "mtcp/incoming.hpp"
 
 #include "base/assert.hpp"

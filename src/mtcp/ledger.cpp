@@ -1,3 +1,4 @@
+// The counters, summed up for a network's statistics.
 #include "mtcp/ledger.hpp"
 
 namespace mnet::inline v1::mtcp::detail {

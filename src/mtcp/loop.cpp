@@ -1,3 +1,4 @@
+// A public loop is a worker without a network.
 #include <mnet/mtcp/loop.hpp>
 
 #include "mtcp/dial.hpp"

@@ -1,3 +1,4 @@
+// The public face of a network: a shared core, stopped when its owner lets go.
 #include <mnet/mtcp/network.hpp>
 
 #include "mtcp/network_core.hpp"

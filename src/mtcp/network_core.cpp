@@ -1,3 +1,4 @@
+// Starting, admitting, and stopping. Threads share the core, so that one whose handler never ends leaves nothing dangling.
 #include "mtcp/network_core.hpp"
 
 #include "base/assert.hpp"

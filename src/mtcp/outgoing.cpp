@@ -1,3 +1,4 @@
+// Blocks in a row, the last one being written: opened, offered, taken, given back.
 #include "mtcp/outgoing.hpp"
 
 #include "base/assert.hpp"

@@ -1,3 +1,4 @@
+// getaddrinfo(3), and what can be known without it.
 #include "mtcp/resolver.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// A wait's timer and stop token are armed together and disarmed together.
 #include "mtcp/wait.hpp"
 
 #include "base/assert.hpp"

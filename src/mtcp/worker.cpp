@@ -1,3 +1,4 @@
+// Turns and their end, posts from other threads, and stopping.
 #include "mtcp/worker.hpp"
 
 #include "base/assert.hpp"

@@ -151,9 +151,8 @@ void conversation::receive() {
 void conversation::print(const message& reply) {
     const std::string_view text = reply.text();
     if (options_.json) {
-        const nlohmann::json line{{"reply", text}};
-        const std::string encoded = line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-        std::fwrite(encoded.data(), 1, encoded.size(), stdout);
+        const std::string encoded = nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+        fmt::print(stdout, R"({{"reply": {}}})", encoded);
     } else {
         std::fwrite(text.data(), 1, text.size(), stdout);
     }

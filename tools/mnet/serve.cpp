@@ -31,7 +31,7 @@ constexpr auto drain_time = 5s;
 
 void announce(const serve_options& options, const std::string& address) {
     if (options.json)
-        print_line(nlohmann::json{{"listening", address}}.dump());
+        print_line(fmt::format(R"({{"listening": {}}})", nlohmann::json(address).dump()));
     else
         print_line("listening on " + address);
 }

@@ -1,3 +1,4 @@
+// The epoll engine's requests, and its turn: ask the kernel, answer closes, streams, listeners, timers, then the wake-up.
 #include "io/epoll/epoll_loop.hpp"
 
 #include "base/assert.hpp"
