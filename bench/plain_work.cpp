@@ -66,8 +66,7 @@ result<answer> ask(connection& connection, const request& request) {
 
 result<measurement> measure_stream(connection& connection, std::uint64_t count, std::size_t size) {
     const std::vector<std::byte> source(size, std::byte{0x5a});
-    if (auto begun = begin(connection, {.work = work::stream, .count = count, .size = size}); !begun)
-        return std::unexpected(begun.error());
+    if (auto begun = begin(connection, {.work = work::stream, .count = count, .size = size}); !begun) return std::unexpected(begun.error());
 
     const usage before = usage_now(connection.system_calls());
     const std::uint64_t start = now_ns();
@@ -128,9 +127,8 @@ result<measurement> measure_pingpong(connection& connection, std::uint64_t count
 result<> receive_stream(connection& connection, const request& request) {
     if (auto sent = connection.send_text(ready_text); !sent) return sent;
     const usage before = usage_now(connection.system_calls());
-    const auto received = with_stamping(request.size, [&](auto stamping) {
-        return receive_messages<stamping.value>(connection, request.count, request.size);
-    });
+    const auto received = with_stamping(
+        request.size, [&](auto stamping) { return receive_messages<stamping.value>(connection, request.count, request.size); });
     if (!received) return std::unexpected(received.error());
     const usage used = usage_now(connection.system_calls()) - before;
     return connection.send_text(to_text(answer{.delivered = received->delivered, .bytes = received->bytes, .usage = used}));

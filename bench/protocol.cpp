@@ -64,8 +64,7 @@ std::optional<answer> parse_answer(std::string_view text) {
     answer parsed;
     if (!read_number(object, "delivered", parsed.delivered) || !read_number(object, "bytes", parsed.bytes) ||
         !read_number(object, "cpu_ns", parsed.usage.cpu_ns) || !read_number(object, "allocations", parsed.usage.allocations) ||
-        !read_number(object, "system_calls", parsed.usage.system_calls) ||
-        !read_number(object, "resident_bytes", parsed.resident_bytes))
+        !read_number(object, "system_calls", parsed.usage.system_calls) || !read_number(object, "resident_bytes", parsed.resident_bytes))
         return std::nullopt;
     const auto address = object.find("plain_address");
     if (address == object.end() || !address->is_string()) return std::nullopt;

@@ -52,7 +52,8 @@ public:
 
     // Reading ---------------------------------------------------------------------------------------------------------------------
 
-    /// The next message, if a whole one is there or can be had without waiting. Errors also: errc::no_data_yet.
+    /// The next message, if a whole one is there or can be had without waiting. Errors also: errc::no_data_yet; instead of that,
+    /// std::errc::operation_canceled once the network stops, so that a polling handler ends.
     /// Cost of a message that is there: about 2 ns.
     result<message> try_read() noexcept {
         wire::decoded next = transport_->decoder.next(transport_->receive);

@@ -40,6 +40,7 @@ result<> connection::flush(const operation& op) noexcept {
     if (!worker_.is_private()) return failure(errc::would_block);
     const auto due = op.deadline.from(worker_.loop().now());
     while (out_.unsent_bytes() > 0) {
+        publish();
         if (auto ran = run_until(op, due); !ran) return ran;
         if (output_failure_) return failure(output_failure_);
         if (phase_ != phase::open) return failure(close_reason_);
@@ -98,6 +99,7 @@ result<> connection::try_fill() noexcept {
         if (posts_waiting_) deliver_posts();
         push();
     }
+    if (worker_.stopping()) return failure(std::errc::operation_canceled);
     return filled;
 }
 

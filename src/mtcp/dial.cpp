@@ -113,10 +113,11 @@ operation until(worker& where, std::chrono::nanoseconds due) noexcept {
 }  // namespace
 
 limits limits_of(const connect_options& options) noexcept {
-    return {.message_bytes_max = options.message_bytes_max,
-            .unsent_bytes_max = options.unsent_bytes_max,
-            .dead_after = options.dead_after,
-            .spin = options.spin};
+    return limits{.message_bytes_max = options.message_bytes_max,
+                  .unsent_bytes_max = options.unsent_bytes_max,
+                  .dead_after = options.dead_after,
+                  .spin = options.spin}
+        .in_range();
 }
 
 std::chrono::nanoseconds dial_span(const connect_options& options) noexcept {

@@ -15,10 +15,11 @@ namespace mnet::inline v1::mtcp::detail {
 namespace {
 
 limits limits_of(const listen_options& options) noexcept {
-    return {.message_bytes_max = options.message_bytes_max,
-            .unsent_bytes_max = options.unsent_bytes_max,
-            .dead_after = options.dead_after,
-            .spin = options.spin};
+    return limits{.message_bytes_max = options.message_bytes_max,
+                  .unsent_bytes_max = options.unsent_bytes_max,
+                  .dead_after = options.dead_after,
+                  .spin = options.spin}
+        .in_range();
 }
 
 /// The loops cut what is left a little before the deadline, so that `stop` can return by it.
@@ -52,7 +53,7 @@ result<> network_core::start(const listen_options& options) {
     if (!opened || !world_.threads()) return opened;
     for (station& each : stations_) {
         try {
-            each.thread = std::thread([this, &each] { run(each); });
+            each.thread = std::thread([core = shared_from_this(), &each] { core->run(each); });
         } catch (const std::system_error& refused) {
             (void)stop(within(std::chrono::seconds(0)));
             return failure(refused.code());
@@ -130,27 +131,40 @@ void network_core::serve_on_thread(worker& where, int handle) noexcept {
         turn_away(where, handle);
         return;
     }
+    std::unique_ptr<worker> own;
+    connection* fresh = nullptr;
     try {
-        auto own = std::make_unique<worker>(*std::move(loop), worker::kind::private_loop, limits_, this);
-        auto* const fresh = new connection(*own, next_id_.fetch_add(1), connection::role::served, connection::shape::direct, limits_);
-        if (!fresh->attach(handle)) {
-            where.accounts().add(entry::clients_refused, 1);
-            fresh->let_go();
-            return;
-        }
-        {
-            const std::scoped_lock lock(mutex_);
-            blocking_workers_.push_back(own.get());
-        }
+        own = std::make_unique<worker>(*std::move(loop), worker::kind::private_loop, limits_, this);
+        fresh = new connection(*own, next_id_.fetch_add(1), connection::role::served, connection::shape::direct, limits_);
+    } catch (const std::bad_alloc&) {
+        turn_away(where, handle);
+        return;
+    }
+    if (!fresh->attach(handle)) {
+        where.accounts().add(entry::clients_refused, 1);
+        fresh->let_go();
+        return;
+    }
+    worker* const working = own.get();
+    if (!enlist(*working)) return;  // stopping: the worker takes its connection with it
+    try {
         // Detached: a handler that doesn't end can't be made to, and `stop` returns without it.
         std::thread([core = shared_from_this(), own = std::move(own), fresh] {
             fresh->serve_blocking();
             core->run_blocking(*own);
         }).detach();
         where.accounts().add(entry::clients_accepted, 1);
-    } catch (const std::exception&) {
-        turn_away(where, handle);
+    } catch (const std::system_error&) {  // no thread to be had
+        where.accounts().add(entry::clients_refused, 1);
+        const std::scoped_lock lock(mutex_);
+        blocking_workers_.remove(working);
     }
+}
+
+bool network_core::enlist(worker& blocking) {
+    const std::scoped_lock lock(mutex_);
+    if (!stopping_) blocking_workers_.push_back(&blocking);
+    return !stopping_;
 }
 
 void network_core::run_blocking(worker& own) noexcept {

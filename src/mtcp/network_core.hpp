@@ -62,6 +62,7 @@ private:
     void run(station& mine) noexcept;
     void serve_on_loop(worker& where, int handle) noexcept;
     void serve_on_thread(worker& where, int handle) noexcept;
+    bool enlist(worker& blocking);
     void run_blocking(worker& own) noexcept;
     void turn_away(worker& where, int handle) noexcept;
     void add_up(worker& ended) noexcept;

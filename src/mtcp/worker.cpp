@@ -17,6 +17,15 @@ constexpr std::size_t retained_bytes_max = std::size_t{4} << 20;
 
 }  // namespace
 
+limits limits::in_range() const noexcept {
+    using namespace std::chrono_literals;
+    limits kept = *this;
+    kept.message_bytes_max = std::min<std::size_t>(message_bytes_max, wire::length_max);
+    kept.dead_after = dead_after.count() > 0 ? std::max(dead_after, std::chrono::milliseconds(1s)) : 0ms;
+    kept.spin = std::clamp<std::chrono::microseconds>(spin, 0us, 1s);
+    return kept;
+}
+
 worker::worker(std::unique_ptr<io::loop> loop, kind what, const limits& limits, network_core* network)
     : limits_(limits),
       kind_(what),

@@ -35,6 +35,9 @@ struct limits {
     std::size_t unsent_bytes_max;
     std::chrono::milliseconds dead_after;
     std::chrono::microseconds spin;
+
+    /// Each brought to the nearest value inside its range.
+    limits in_range() const noexcept;
 };
 
 class worker {

@@ -2,9 +2,9 @@
 #include "raw_peer.hpp"
 #include "servers.hpp"
 
-#include <atomic>
 #include <barrier>
 #include <thread>
+#include <vector>
 
 namespace mtcp_test {
 namespace {
@@ -54,59 +54,67 @@ TEST(DoubleClose, FromTwoThreadsClosesOnce) {
     EXPECT_EQ(network.statistics().clients_failed, 0U);
 }
 
-TEST(DoubleClose, OfAServedClientFromTwoForeignThreads) {
-    for (const shape how : {shape::coroutine, shape::blocking}) {
-        endings ends;
-        channel<mnet::client*> arrived;
-        auto network = how == shape::coroutine ? serve([&](mnet::client& client) {
-            arrived.put(&client);
-            return [](mnet::client& mine, endings& told) -> mnet::task<mnet::result<>> {
-                const auto message = co_await mine.async_read();
-                told.put(message ? std::error_code{} : message.error());
-                co_return {};
-            }(client, ends);
-        })
-                                               : serve([&](mnet::client& client) -> mnet::result<> {
-                                                     arrived.put(&client);
-                                                     const auto message = client.read();
-                                                     ends.put(message ? std::error_code{} : message.error());
-                                                     return {};
-                                                 });
-        for (int round = 0; round < 50; ++round) {
-            auto client = connect_to(network.address());
-            const auto served = arrived.take();
-            ASSERT_TRUE(served.has_value());
-            // One through the client itself, one through a peer handle: the client ends only when the second was heard, too.
-            (*served)->close();
-            EXPECT_EQ(ends.take(), make_error_code(errc::already_closed));
-            EXPECT_EQ(client.read(soon_enough).error(), errc::end_of_stream);
-        }
-        EXPECT_TRUE(eventually([&] { return network.statistics().clients == 0; }));
+mnet::task<mnet::result<>> read_once(mnet::client& client, endings& ends) {
+    const auto message = co_await client.async_read();
+    ends.put(message ? std::error_code{} : message.error());
+    co_return {};
+}
+
+mnet::result<> read_once_blocking(mnet::client& client, endings& ends) {
+    const auto message = client.read();
+    ends.put(message ? std::error_code{} : message.error());
+    return {};
+}
+
+TEST(CloseFromAnotherThread, EndsTheReadOfACoroutineHandler) {
+    endings ends;
+    channel<mnet::client*> arrived;
+    auto network = serve([&](mnet::client& client) {
+        arrived.put(&client);
+        return read_once(client, ends);
+    });
+    for (int round = 0; round < 50; ++round) {
+        auto client = connect_to(network.address());
+        EXPECT_TRUE(arrived.take().value()->close().pending);
+        EXPECT_EQ(ends.take(), make_error_code(errc::already_closed));
+        EXPECT_EQ(client.read(soon_enough).error(), errc::end_of_stream);
     }
+    EXPECT_TRUE(eventually([&] { return network.statistics().clients == 0; }));
+}
+
+TEST(CloseFromAnotherThread, EndsTheReadOfABlockingHandlerEvenBeforeItBegan) {
+    endings ends;
+    channel<mnet::client*> arrived;
+    auto network = serve([&](mnet::client& client) {
+        arrived.put(&client);
+        return read_once_blocking(client, ends);
+    });
+    for (int round = 0; round < 50; ++round) {
+        auto client = connect_to(network.address());
+        EXPECT_TRUE(arrived.take().value()->close().pending);
+        EXPECT_EQ(ends.take(), make_error_code(errc::already_closed));
+        EXPECT_EQ(client.read(soon_enough).error(), errc::end_of_stream);
+    }
+    EXPECT_TRUE(eventually([&] { return network.statistics().clients == 0; }));
 }
 
 TEST(DoubleClose, OfPeerHandlesFromManyThreads) {
-    for (const shape how : all_shapes) {
-        auto network = echo_server(how);
-        auto client = connect_to(network.address());
-        expect_echo(client, "there");
-        auto second = connect_to(network.address());
-        channel<std::vector<mnet::peer>> handles;
-        auto watcher = serve([&](mnet::client& mine, mnet::message) noexcept { handles.put({mine.self()}); });
-        auto watched = connect_to(watcher.address());
-        ASSERT_TRUE(watched.send("who am I").has_value());
-        const auto peers = handles.take();
-        ASSERT_TRUE(peers.has_value());
-        std::vector<std::thread> threads;
-        threads.reserve(4);
-        for (int count = 0; count < 4; ++count) threads.emplace_back([&] { peers->front().close(); });
-        for (auto& each : threads) each.join();
-        EXPECT_EQ(watched.read(soon_enough).error(), errc::end_of_stream);
-        EXPECT_TRUE(eventually([&] { return watcher.statistics().clients == 0; }));
-        EXPECT_FALSE(peers->front().live());
-        peers->front().close();
-        EXPECT_EQ(peers->front().send("nobody").error(), errc::already_closed);
-    }
+    channel<mnet::peer> handles;
+    auto network = serve([&](mnet::client& mine, mnet::message) noexcept { handles.put(mine.self()); });
+    auto client = connect_to(network.address());
+    ASSERT_TRUE(client.send("who am I").has_value());
+    ASSERT_TRUE(client.flush().has_value());
+    const auto handle = handles.take();
+    ASSERT_TRUE(handle.has_value());
+    std::vector<std::thread> threads;
+    threads.reserve(4);
+    for (int count = 0; count < 4; ++count) threads.emplace_back([&] { handle->close(); });
+    for (auto& each : threads) each.join();
+    EXPECT_EQ(client.read(soon_enough).error(), errc::end_of_stream);
+    EXPECT_TRUE(eventually([&] { return network.statistics().clients == 0; }));
+    EXPECT_FALSE(handle->live());
+    handle->close();
+    EXPECT_EQ(handle->send("nobody").error(), errc::already_closed);
 }
 
 }  // namespace

@@ -6,9 +6,7 @@
 #include <sys/socket.h>
 
 #include <atomic>
-#include <optional>
 #include <stdexcept>
-#include <thread>
 
 namespace mtcp_test {
 namespace {
@@ -194,6 +192,7 @@ TEST(WriterKeptPastClose, SaysAlreadyClosedInAMessageHandler) {
     });
     auto client = connect_to(network.address());
     ASSERT_TRUE(client.send("go").has_value());
+    ASSERT_TRUE(client.flush().has_value());
     EXPECT_EQ(told.take(), make_error_code(errc::already_closed));
     EXPECT_EQ(client.read(soon_enough).error(), errc::end_of_stream);
 }

@@ -38,6 +38,7 @@ equal 'the answer to a subscriber' 'published to 2' "$(next_line "$from_ann")"
 equal 'what it gets itself' 'news from ann' "$(next_line "$from_ann")"
 equal 'what the other gets' 'news from ann' "$(next_line "$from_bob")"
 
+# shellcheck disable=SC2016  # backquotes as they are
 equal 'the answer to nonsense' 'error: say `sub TOPIC` or `pub TOPIC TEXT`; a topic is one word' "$(publish nonsense)"
 equal 'the answer to a topic of two words' "$(publish nonsense)" "$(publish 'sub two words')"
 equal 'the answer to sub alone' 'error: sub needs a topic: sub TOPIC' "$(publish sub)"

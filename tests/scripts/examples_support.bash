@@ -31,6 +31,7 @@ serve() {
     start "$@"
     first_line=$(next_line "$output")
     [[ $first_line == 'listening on '* ]] || fail "$1 said \"$first_line\" instead of where it listens"
+    # shellcheck disable=SC2034  # for who sources this
     address=${first_line#listening on }
 }
 

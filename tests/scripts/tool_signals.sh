@@ -18,7 +18,7 @@ for handler in message coroutine blocking; do
     sender=$!
     exec {lines_in}>"$folder/in" {replies}<"$folder/replies"
     echo hello >&"$lines_in"
-    read -r -t "$line_timeout" -u "$replies" reply || fail 'no reply'
+    read -r -t "$line_timeout" -u "$replies" _ || fail 'no reply'
     stop_server
     expect_match "$folder/server.err" '^mnet: served 1 clients, received 1 messages \(5 bytes\), sent 1 messages \(5 bytes\); nothing was cut$'
     status=0
@@ -34,9 +34,9 @@ interrupted() { # interrupted SIGNAL STATUS
     mkfifo "$folder/rows"
     # A shell that is not interactive starts background programs with SIGINT ignored; the tool sets its own handler.
     "$MNET_TOOL" bench stream --size 0,16,64,256,1024 --seconds 0.2 --json >"$folder/rows" 2>"$folder/err" &
-    local bench=$! status=0 row child
+    local bench=$! status=0 child
     exec {rows}<"$folder/rows"
-    read -r -t "$line_timeout" -u "$rows" row || fail "no row: $(cat "$folder/err")"
+    read -r -t "$line_timeout" -u "$rows" _ || fail "no row: $(cat "$folder/err")"
     child=$(cat "/proc/$bench/task/$bench/children" 2>/dev/null || true)
     kill "-$1" "$bench"
     wait "$bench" || status=$?

@@ -59,8 +59,8 @@ exit_code bench_idle(const bench_options& options, bench_site& site) {
             const idle_result theirs = measure(
                 options, clients, [&] { return site.plain_counters(); },
                 [&] {
-                    others = site.checked_plain(
-                        bench::plain::echo_clients::open(site.plain_address(), clients, 1, size, site.plain_waiting()));
+                    others =
+                        site.checked_plain(bench::plain::echo_clients::open(site.plain_address(), clients, 1, size, site.plain_waiting()));
                 },
                 [&] { return site.checked_plain(others->measure_one_each()); });
             row.measured.plain = theirs.measured;

@@ -48,7 +48,9 @@ std::string head(bench_work work) {
 }
 
 /// 0 is written as such; else enough digits to tell it from 0.
-std::string rate_text(double value) { return value == 0.0 ? "0" : value < 0.01 ? fmt::format("{:.1e}", value) : fmt::format("{:.2f}", value); }
+std::string rate_text(double value) {
+    return value == 0.0 ? "0" : value < 0.01 ? fmt::format("{:.1e}", value) : fmt::format("{:.2f}", value);
+}
 
 std::string trips_text(const bench::measurement& measured) {
     const double nanoseconds = measured.ns_per_message();
@@ -91,7 +93,9 @@ void bench_report::progress(std::string_view what) {
 }
 
 on_round bench_report::progress_of(std::size_t size) {
-    return [this, size](int round, std::string_view who) { progress(fmt::format("{}, round {} of {}, {}", size_text(size), round, rounds, who)); };
+    return [this, size](int round, std::string_view who) {
+        progress(fmt::format("{}, round {} of {}, {}", size_text(size), round, rounds, who));
+    };
 }
 
 void bench_report::clear_progress() {

@@ -28,7 +28,7 @@ percentiles percentiles_of(std::span<std::uint64_t> latencies_ns) noexcept;
 struct bench_row {
     std::size_t size = 0;
     outcome measured{};
-    std::optional<percentiles> latency{}, plain_latency{};            // pingpong
+    std::optional<percentiles> latency{}, plain_latency{};               // pingpong
     std::optional<double> bytes_per_client{}, plain_bytes_per_client{};  // idle
 };
 

@@ -85,9 +85,8 @@ task<result<>> answer_pingpong(client& client, bench::request request) {
 
 result<> answer_counters(client& client, const std::string& plain_address) {
     const bench::uncounted_allocations pause;
-    return client.send(bench::to_text(bench::answer{.usage = bench::usage_now(client.system_calls()),
-                                                    .resident_bytes = bench::resident_bytes(),
-                                                    .plain_address = plain_address}));
+    return client.send(bench::to_text(bench::answer{
+        .usage = bench::usage_now(client.system_calls()), .resident_bytes = bench::resident_bytes(), .plain_address = plain_address}));
 }
 
 std::optional<bench::request> understood(const message& message) {

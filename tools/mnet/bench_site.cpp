@@ -34,7 +34,8 @@ std::size_t largest(const bench_options& options) {
 
 }  // namespace
 
-bench_site::bench_site(const bench_options& options) : spin_(options.spin), message_bytes_max_(largest(options)), address_(options.connect) {
+bench_site::bench_site(const bench_options& options)
+    : spin_(options.spin), message_bytes_max_(largest(options)), address_(options.connect) {
     if (options.connect.empty()) {
         own_.emplace(server_arguments(options, message_bytes_max_));
         address_ = own_->address();

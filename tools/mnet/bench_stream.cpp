@@ -56,8 +56,7 @@ measurement measure(const bench_site& site, client& client, std::uint64_t count,
 
     const bench::usage before = bench::usage_now(client.system_calls());
     const std::uint64_t start = bench::now_ns();
-    const auto sent =
-        bench::with_stamping(size, [&](auto stamping) { return send_stream<stamping.value>(client, count, source); });
+    const auto sent = bench::with_stamping(size, [&](auto stamping) { return send_stream<stamping.value>(client, count, source); });
     site.checked(sent);
     const auto report = client.read(bench_patience);
     const std::uint64_t end = bench::now_ns();

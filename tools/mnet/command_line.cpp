@@ -27,7 +27,8 @@ constexpr auto main_examples = R"(Examples:
 `mnet COMMAND --help` says more; so does mnet(1).
 Exit status: 0 all done, 1 something was lost or failed, 2 usage, 3 could not listen or connect.)";
 
-constexpr auto serve_examples = R"(Prints `listening on ADDRESS` when it is ready and serves until SIGINT or SIGTERM; then it drains for up to
+constexpr auto serve_examples =
+    R"(Prints `listening on ADDRESS` when it is ready and serves until SIGINT or SIGTERM; then it drains for up to
 5 seconds, prints a summary to stderr and exits 0.
 
 Examples:
@@ -36,7 +37,8 @@ Examples:
   mnet serve unix:///run/user/1000/log.sock --discard --json
   mnet serve 0.0.0.0:5050 --bench          the other side of `mnet bench --connect`)";
 
-constexpr auto send_examples = R"(Every TEXT is a message; without one, every line of stdin is. Each reply is printed on a line, in the order
+constexpr auto send_examples =
+    R"(Every TEXT is a message; without one, every line of stdin is. Each reply is printed on a line, in the order
 of the messages; with --json as {"reply": "..."}, and at the end {"sent": .., "replies": .., "lost": ..,
 "elapsed_ns": ..}. While stdin stays open, what the server sends unasked is printed too.
 
@@ -77,8 +79,8 @@ CLI::Option* add_parsed(CLI::App& app, const std::string& name, Value& target, P
 
 /// One of `names`, in the order in which the help tells them.
 template <typename Value>
-CLI::Option* add_choice(CLI::App& app, const std::string& name, Value& target,
-                        const std::vector<std::pair<std::string_view, Value>>& names, const std::string& help) {
+CLI::Option* add_choice(CLI::App& app, const std::string& name, Value& target, const std::vector<std::pair<std::string_view, Value>>& names,
+                        const std::string& help) {
     const auto parse = [names](const std::string& text) -> std::optional<Value> {
         for (const auto& [known, value] : names)
             if (known == text) return value;
@@ -143,7 +145,8 @@ void describe_send(CLI::App& app, send_options& options) {
                "make messages of S bytes (1024, 1K, 1M), filled with TEXT; reads no stdin")
         ->type_name("S");
     app.add_flag("--no-reply", options.no_reply, "expect no replies; done when the peer's system has everything");
-    add_parsed(app, "--timeout", options.timeout, parse_duration, "duration", "longest wait: to connect, for the next reply (500ms, 5s, 1m) [5s]")
+    add_parsed(app, "--timeout", options.timeout, parse_duration, "duration",
+               "longest wait: to connect, for the next reply (500ms, 5s, 1m) [5s]")
         ->type_name("T");
     app.add_flag("--json", options.json, "print replies and a summary as JSON, one object a line");
 }

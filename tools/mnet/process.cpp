@@ -28,7 +28,8 @@ held_signals::held_signals() noexcept {
 
 int held_signals::wait() const noexcept {
     int taken = 0;
-    while (::sigwait(&held_, &taken) != 0) {}
+    while (::sigwait(&held_, &taken) != 0) {
+    }
     return taken;
 }
 

@@ -43,9 +43,8 @@ void print_summary(const network_statistics& done, const farewell& end) {
         if (end.handlers_left != 0) cut += fmt::format(", {} handlers that had not returned", count_text(end.handlers_left));
     }
     print_error(fmt::format("served {} clients, received {} messages ({} bytes), sent {} messages ({} bytes); {}",
-                            count_text(done.clients_accepted), count_text(done.messages_received),
-                            count_text(done.payload_bytes_received), count_text(done.messages_sent), count_text(done.payload_bytes_sent),
-                            cut));
+                            count_text(done.clients_accepted), count_text(done.messages_received), count_text(done.payload_bytes_received),
+                            count_text(done.messages_sent), count_text(done.payload_bytes_sent), cut));
 }
 
 void print_summary_json(const network_statistics& done, const farewell& end) {

@@ -72,7 +72,8 @@ void end_all(int signal) noexcept {
         if (process > 0 && !ended_within(process, 2s, status)) ::kill(process, SIGKILL);
     }
     constexpr std::string_view clear_line = "\r\x1b[K";
-    if (::isatty(STDERR_FILENO) != 0 && ::write(STDERR_FILENO, clear_line.data(), clear_line.size()) < 0) {}
+    if (::isatty(STDERR_FILENO) != 0 && ::write(STDERR_FILENO, clear_line.data(), clear_line.size()) < 0) {
+    }
     ::_exit(128 + signal);
 }
 

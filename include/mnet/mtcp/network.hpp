@@ -1,6 +1,6 @@
 // A server: `listen` opens an address and calls a handler for its clients; the `network` it gives is the running server.
 //
-// The handler's type chooses among three shapes (api: docs/architecture.md):
+// The handler's type chooses among three shapes (docs/architecture.md):
 //
 //     [](mnet::client& client, mnet::message message) noexcept { ... }      one call per message, on the client's loop: the fastest
 //     mnet::task<mnet::result<>> handler(mnet::client& client)              a coroutine per client, on the client's loop
@@ -9,6 +9,9 @@
 // A client is closed, drained, when its handler ends; what a handler returns is why. A handler that throws closes its own client only.
 // A peer that finished sending still gets its answers. With several loops, or the blocking shape, a handler runs on several threads at
 // the same time; what it shares it must guard.
+//
+// Lifetime: the client of a handler call is the network's. A per-message handler keeps no reference to it past the call; whoever wants to
+// reach it later takes a `self()`.
 #pragma once
 #include <mnet/client.hpp>
 #include <mnet/error.hpp>
