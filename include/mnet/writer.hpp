@@ -1,8 +1,8 @@
 // A writer is room for one message, reserved in place in the client's send window. Fill it, then commit; a writer that is destroyed
 // uncommitted takes its reservation back, and the peer never learns of it.
 //
-// Thread: the client's. Lifetime: ends before the next `write` or `send` on the same client (the one that commits second gets an error),
-// and before the client itself; a writer kept past `close` is safe, and its commit says already_closed.
+// Thread: the client's. Lifetime: ends before the next `write` or `send` on the same client (builds with MNET_CHECKED assert it), and
+// before the client itself; a writer kept past `close` is safe, and its commit says already_closed.
 #pragma once
 #include <mnet/detail/transport.hpp>
 #include <mnet/error.hpp>

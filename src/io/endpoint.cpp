@@ -73,8 +73,7 @@ std::string host_text(const sockaddr_in6& address) {
 
 }  // namespace
 
-endpoint::endpoint(const sockaddr* address, socklen_t length) noexcept
-    : length_(std::min<socklen_t>(length, sizeof storage_)) {
+endpoint::endpoint(const sockaddr* address, socklen_t length) noexcept : length_(std::min<socklen_t>(length, sizeof storage_)) {
     if (length_ > 0) std::memcpy(&storage_, address, length_);
 }
 

@@ -237,7 +237,7 @@ void connection::sent(result<std::size_t> bytes) noexcept {
         output_failed(bytes.error());
     }
     if (phase_ == phase::draining) {
-        drain();
+        drained_some();
         return;
     }
     if (posts_waiting_ && out_.half_left()) deliver_posts();

@@ -151,6 +151,7 @@ private:
     result<> fill_now() noexcept;
 
     void begin_close(std::error_code reason, std::chrono::nanoseconds due) noexcept;
+    void drained_some() noexcept;
     void drain() noexcept;
     void leave_stream() noexcept;
     std::uint64_t unacknowledged() const noexcept;
@@ -179,6 +180,7 @@ private:
     base::timer drain_timer_;
     std::chrono::nanoseconds drain_due_ = io::never;
     std::chrono::nanoseconds drain_step_{0};
+    bool drain_renews_ = false;  // as long as the peer takes something
     delivery delivery_{};
     client_statistics counted_{};  // but for what windows and decoder count
     client_statistics told_{};     // of that, what the ledger knows

@@ -88,8 +88,8 @@ result<> connection::reconnect(std::string_view address) {
 // Closing -------------------------------------------------------------------------------------------------------------------------
 
 void connection::end(std::error_code reason) noexcept {
-    const auto now = worker_.loop().now();
-    begin_close(reason, std::min(now + stalled_after, worker_.stop_due()));
+    if (phase_ == phase::open) drain_renews_ = true;
+    begin_close(reason, std::min(worker_.loop().now() + stalled_after, worker_.stop_due()));
 }
 
 void connection::begin_close(std::error_code reason, std::chrono::nanoseconds due) noexcept {
@@ -111,6 +111,11 @@ void connection::begin_close(std::error_code reason, std::chrono::nanoseconds du
     // What still comes is thrown away, so that the close does not turn into a reset that takes our last bytes with it.
     if (!input_end_ && !handler_running_) worker_.loop().receive(*this);
     reading_.finish(make_error_code(errc::already_closed));
+    drain();
+}
+
+void connection::drained_some() noexcept {
+    if (drain_renews_) drain_due_ = std::min(worker_.loop().now() + stalled_after, worker_.stop_due());
     drain();
 }
 

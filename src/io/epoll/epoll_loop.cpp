@@ -25,6 +25,14 @@ void* tagged(listener& what) noexcept {
     return reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(&what) | 1U);
 }
 
+/// A signal must not pass for an empty or a full socket: no edge would follow.
+template <typename Call>
+ssize_t uninterrupted(Call call) noexcept {
+    ssize_t outcome = call();
+    while (outcome < 0 && errno == EINTR) outcome = call();
+    return outcome;
+}
+
 }  // namespace
 
 result<std::unique_ptr<loop>> make_epoll_loop() {
@@ -182,9 +190,9 @@ result<std::size_t> epoll_loop::try_receive(stream& stream, std::span<std::byte>
     MNET_ASSERT(stream.open() && !target.empty(), "an open stream receives into some room");
     ++counters_.system_calls;
     ++counters_.receives;
-    const ssize_t taken = ::recv(stream.handle, target.data(), target.size(), MSG_DONTWAIT);
+    const ssize_t taken = uninterrupted([&] { return ::recv(stream.handle, target.data(), target.size(), MSG_DONTWAIT); });
     if (taken < 0) {
-        if (errno == EAGAIN || errno == EINTR) {
+        if (errno == EAGAIN) {
             stream.readable = false;
             return failure(std::errc::resource_unavailable_try_again);
         }
@@ -200,13 +208,13 @@ std::optional<result<std::size_t>> epoll_loop::send(stream& stream, std::span<co
     if (stream.writable) {
         ++counters_.system_calls;
         ++counters_.sends;
-        const ssize_t taken = ::send(stream.handle, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+        const ssize_t taken = uninterrupted([&] { return ::send(stream.handle, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL); });
         if (taken > 0) {
             // A partial send has filled the socket: the next waits for the edge.
             stream.writable = static_cast<std::size_t>(taken) == bytes.size();
             return static_cast<std::size_t>(taken);
         }
-        if (taken < 0 && errno != EAGAIN && errno != EINTR && errno != ENOBUFS) return result<std::size_t>(failure(last_error()));
+        if (taken < 0 && errno != EAGAIN) return result<std::size_t>(failure(last_error()));
         stream.writable = false;
     }
     stream.sending = bytes;

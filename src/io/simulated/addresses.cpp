@@ -12,7 +12,8 @@ endpoint with_port(const endpoint& where, std::uint16_t port) noexcept {
     sockaddr_storage copy{};
     std::memcpy(&copy, where.data(), sizeof copy);
     const in_port_t in_network_order = htons(port);
-    if (!where.is_unix()) std::memcpy(reinterpret_cast<std::byte*>(&copy) + offsetof(sockaddr_in, sin_port), &in_network_order, sizeof port);
+    if (!where.is_unix())
+        std::memcpy(reinterpret_cast<std::byte*>(&copy) + offsetof(sockaddr_in, sin_port), &in_network_order, sizeof port);
     return {reinterpret_cast<const sockaddr*>(&copy), where.length()};
 }
 

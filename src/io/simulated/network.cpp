@@ -52,9 +52,8 @@ std::uint16_t network::next_port() {
 }
 
 bool network::taken(const endpoint& where, bool reuse_port) const noexcept {
-    return std::ranges::any_of(bound_, [&](const auto& place) {
-        return collide(place->where, where) && !(reuse_port && place->reuse_port && !where.is_unix());
-    });
+    return std::ranges::any_of(
+        bound_, [&](const auto& place) { return collide(place->where, where) && !(reuse_port && place->reuse_port && !where.is_unix()); });
 }
 
 result<endpoint> network::listen(simulated_loop& loop, io::listener& listener, const endpoint& where, const listen_settings& settings) {

@@ -29,8 +29,7 @@ inline std::unexpected<std::error_code> kernel_failure(int error) noexcept {
 
 class network {
 public:
-    network(timeline& time, random& dice, const faults& luck, trace& log) noexcept
-        : time_(time), dice_(dice), faults_(luck), log_(log) {}
+    network(timeline& time, random& dice, const faults& luck, trace& log) noexcept : time_(time), dice_(dice), faults_(luck), log_(log) {}
     network(const network&) = delete;
     network& operator=(const network&) = delete;
 

@@ -168,9 +168,7 @@ void simulated_loop::close(io::stream& stream) noexcept {
     world_.time_.after(delay, {.what = event::kind::closed_answer, .handle = -1, .loop = this, .stream = &stream});
 }
 
-std::size_t simulated_loop::unacknowledged_bytes(const io::stream& stream) const noexcept {
-    return socket_of(stream).unacknowledged_bytes;
-}
+std::size_t simulated_loop::unacknowledged_bytes(const io::stream& stream) const noexcept { return socket_of(stream).unacknowledged_bytes; }
 
 result<endpoint> simulated_loop::local_endpoint(const io::stream& stream) const noexcept { return socket_of(stream).local; }
 

@@ -8,7 +8,7 @@
 
 namespace mnet::inline v1::io {
 class stream;
-}
+}  // namespace mnet::inline v1::io
 
 namespace mnet::inline v1::io::simulated {
 
@@ -18,12 +18,12 @@ struct event {
     enum class kind : std::uint8_t {
         connect_arrives,  // handle: the client's
         connect_answer,
-        accept_answer,  // handle: the listener's
+        accept_answer,    // handle: the listener's
         segment_arrives,  // handle: the sender's
         reset_arrives,    // handle: the victim's
         receive_answer,
         send_answer,
-        loss_check,  // is it time to give a silent peer up?
+        loss_check,     // is it time to give a silent peer up?
         closed_answer,  // loop and stream
         wake            // loop
     } what;

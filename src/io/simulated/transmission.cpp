@@ -227,13 +227,17 @@ void network::handle(const event& what) {
     socket* const subject = find(what.handle);
     if (subject == nullptr) return;
     switch (what.what) {
-    case event::kind::connect_arrives: return connect_arrives(*subject);
-    case event::kind::segment_arrives: return segment_arrives(*subject);
-    case event::kind::reset_arrives:
-        if (!subject->vanished) break_off(*subject, ECONNRESET);
-        return;
-    case event::kind::loss_check: return check_loss(*subject);
-    default: MNET_ASSERT(false, "answers are the loops'");
+        case event::kind::connect_arrives:
+            return connect_arrives(*subject);
+        case event::kind::segment_arrives:
+            return segment_arrives(*subject);
+        case event::kind::reset_arrives:
+            if (!subject->vanished) break_off(*subject, ECONNRESET);
+            return;
+        case event::kind::loss_check:
+            return check_loss(*subject);
+        default:
+            MNET_ASSERT(false, "answers are the loops'");
     }
 }
 

@@ -73,20 +73,23 @@ void world::expire_timers() {
 
 void world::dispatch(const event& what) {
     switch (what.what) {
-    case event::kind::wake:
-    case event::kind::closed_answer: return what.loop->answer(what);
-    case event::kind::accept_answer:
-        if (const acceptor* const found = network_.find_acceptor(what.handle); found != nullptr) found->loop->answer(what);
-        return;
-    case event::kind::connect_answer:
-    case event::kind::receive_answer:
-    case event::kind::send_answer:
-        if (const socket* const found = network_.find(what.handle); found != nullptr && found->stream != nullptr) found->loop->answer(what);
-        return;
-    case event::kind::connect_arrives:
-    case event::kind::segment_arrives:
-    case event::kind::reset_arrives:
-    case event::kind::loss_check: return network_.handle(what);
+        case event::kind::wake:
+        case event::kind::closed_answer:
+            return what.loop->answer(what);
+        case event::kind::accept_answer:
+            if (const acceptor* const found = network_.find_acceptor(what.handle); found != nullptr) found->loop->answer(what);
+            return;
+        case event::kind::connect_answer:
+        case event::kind::receive_answer:
+        case event::kind::send_answer:
+            if (const socket* const found = network_.find(what.handle); found != nullptr && found->stream != nullptr)
+                found->loop->answer(what);
+            return;
+        case event::kind::connect_arrives:
+        case event::kind::segment_arrives:
+        case event::kind::reset_arrives:
+        case event::kind::loss_check:
+            return network_.handle(what);
     }
 }
 
