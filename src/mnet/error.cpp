@@ -24,11 +24,11 @@ const char* describe(errc code) noexcept {
             return "the message is longer than allowed; raise message_bytes_max (reading) or reserve more (writing). "
                    "If it should be short, the peer does not speak this protocol";
         case errc::peer_speaks_tls:
-            return "the peer speaks TLS; connect with tls:// or set .tls";
+            return "the peer speaks TLS; this end does not: let both speak plain, or put a TLS proxy in between";
         case errc::peer_speaks_http:
             return "the peer speaks HTTP; this is a message port, check the address and the port";
         case errc::unexpected_proxy_header:
-            return "a proxy sent a PROXY v2 header; tell the listener to expect one, or switch it off in the proxy";
+            return "a proxy sent a PROXY v2 header, which this end does not take; switch it off in the proxy";
         case errc::invalid_address:
             return "this is no address; write host:port, [v6]:port, tcp://host:port, unix:///path or unix://@name";
         case errc::blocks_the_loop:

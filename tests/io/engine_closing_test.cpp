@@ -100,7 +100,8 @@ TYPED_TEST(EngineClosing, MayHitAnotherStreamInAnAnswer) {
             bench.client_loop->receive(*pair.client);
         }
         for (auto& pair : pairs) EXPECT_TRUE(bench.server_loop->finish(*pair.server).has_value());
-        EXPECT_TRUE(bench.until([&] { return std::ranges::all_of(pairs, [](const auto& each) { return each.client->closed_count == 1; }); }));
+        EXPECT_TRUE(
+            bench.until([&] { return std::ranges::all_of(pairs, [](const auto& each) { return each.client->closed_count == 1; }); }));
         EXPECT_EQ(answered, 1) << "a closed stream was answered";
         for (auto& pair : pairs) bench.close(pair);
     });

@@ -18,7 +18,8 @@ std::vector<std::unique_ptr<probe_stream>> dial(Bench& bench, const io::endpoint
         clients.push_back(std::make_unique<probe_stream>(*bench.client_loop));
         bench.client_loop->connect(*clients.back(), where);
     }
-    EXPECT_TRUE(bench.until([&] { return std::ranges::all_of(clients, [](const auto& each) { return each->open() && !each->connecting; }); }));
+    EXPECT_TRUE(
+        bench.until([&] { return std::ranges::all_of(clients, [](const auto& each) { return each->open() && !each->connecting; }); }));
     return clients;
 }
 

@@ -27,7 +27,7 @@ class epoll_engine {
 public:
     static constexpr bool is_simulated = false;
     static constexpr std::chrono::nanoseconds patience = std::chrono::seconds(30);  // until a test that hangs fails
-    static constexpr std::size_t more_than_sockets_hold = 16 << 20;  // tcp_wmem and tcp_rmem together, as they come
+    static constexpr std::size_t more_than_sockets_hold = 16 << 20;                 // tcp_wmem and tcp_rmem together, as they come
     static std::vector<std::uint64_t> seeds() { return {1}; }
 
     explicit epoll_engine(std::uint64_t) {}

@@ -26,15 +26,15 @@ public:
     explicit probe_stream(io::loop& home) : loop(home) {}
 
     io::loop& loop;
-    std::size_t room_bytes = 4096;       // what `lend` gives; 0: no memory
-    bool keeps_receiving = false;        // until the end or an error
+    std::size_t room_bytes = 4096;  // what `lend` gives; 0: no memory
+    bool keeps_receiving = false;   // until the end or an error
     action on_connected, on_received, on_sent, on_closed;
 
     std::optional<mnet::result<>> connect_outcome;
-    std::vector<std::byte> bytes;        // all that was received
+    std::vector<std::byte> bytes;  // all that was received
     std::vector<std::error_code> receive_errors;
     std::vector<mnet::result<std::size_t>> sent_outcomes;
-    int ends = 0;                        // times that 0 was received
+    int ends = 0;  // times that 0 was received
     int received_count = 0;
     int connected_count = 0;
     int closed_count = 0;

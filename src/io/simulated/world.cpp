@@ -66,7 +66,7 @@ bool world::step(std::chrono::nanoseconds limit) {
 
 // By index: what a timer calls may make loops.
 void world::expire_timers() {
-    for (std::size_t index = 0; index < loops_.size(); ++index) {
+    for (std::size_t index = 0; index < loops_.size(); ++index) {  // NOLINT(modernize-loop-convert)
         if (loops_[index]->next_timer().value_or(never) <= now()) loops_[index]->expire_timers();
     }
 }
