@@ -1,10 +1,18 @@
 // The counting operator new and delete of the tool ([new.delete]: a program may replace them). Memory comes from malloc as before.
+// Clang's sanitizers bring their own, which can't be replaced: a tool that is built with them counts none, and says in the head of its
+// tables that its figures mean nothing.
 #include "allocations.hpp"
 
 #include <atomic>
 #include <cstddef>
 #include <cstdlib>
 #include <new>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define MNET_NEW_IS_TAKEN
+#endif
+#endif
 
 namespace mnet::bench {
 
@@ -13,17 +21,17 @@ namespace {
 constinit std::atomic<std::uint64_t> total{0};
 constinit thread_local int pauses = 0;
 
-void count() noexcept {
+[[maybe_unused]] void count() noexcept {
     if (pauses == 0) total.fetch_add(1, std::memory_order_relaxed);
 }
 
-void* counted(std::size_t bytes) noexcept {
+[[maybe_unused]] void* counted(std::size_t bytes) noexcept {
     void* const memory = std::malloc(bytes == 0 ? 1 : bytes);
     if (memory != nullptr) count();
     return memory;
 }
 
-void* counted(std::size_t bytes, std::align_val_t alignment) noexcept {
+[[maybe_unused]] void* counted(std::size_t bytes, std::align_val_t alignment) noexcept {
     const auto step = static_cast<std::size_t>(alignment);
     // aligned_alloc wants a size that is a multiple of the alignment; 0 and a size that wraps around fail there.
     const std::size_t rounded = (bytes + step - 1) / step * step;
@@ -51,6 +59,8 @@ uncounted_allocations::~uncounted_allocations() { --pauses; }
 
 }  // namespace mnet::bench
 
+#ifndef MNET_NEW_IS_TAKEN
+
 using mnet::bench::counted;
 using mnet::bench::counted_or_throw;
 
@@ -75,3 +85,5 @@ void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(m
 void operator delete[](void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
 void operator delete(void* memory, std::align_val_t, const std::nothrow_t&) noexcept { std::free(memory); }
 void operator delete[](void* memory, std::align_val_t, const std::nothrow_t&) noexcept { std::free(memory); }
+
+#endif

@@ -86,7 +86,8 @@ public:
     result<writer> write(std::size_t bytes) noexcept {
         const detail::send_window& window = transport_->send;
         const auto available = static_cast<std::size_t>(window.limit - window.next);
-        if (available < wire::header_bytes || available - wire::header_bytes < bytes) [[unlikely]] {
+        const bool fits = available >= wire::header_bytes && available - wire::header_bytes >= bytes;
+        if (!fits || bytes > transport_->decoder.message_bytes_max()) [[unlikely]] {
             if (auto room = transport_->make_room(bytes); !room) return std::unexpected(room.error());
         }
         return open_writer(*transport_, bytes);

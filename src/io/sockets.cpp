@@ -8,6 +8,7 @@
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -30,15 +31,17 @@ bool is_tcp(int family) noexcept {
     return family == AF_INET || family == AF_INET6;
 }
 
+const char* socket_path(const endpoint& where) noexcept {
+    return reinterpret_cast<const sockaddr_un*>(where.data())->sun_path;
+}
+
 /// A socket file outlives a listener that was killed: then a connect is refused, and the file may go.
 bool is_abandoned(const endpoint& where) noexcept {
     if (!where.is_unix() || where.data()->sa_data[0] == '\0') return false;
+    struct stat file{};  // a connect to what is no socket is refused, too
+    if (::lstat(socket_path(where), &file) != 0 || !S_ISSOCK(file.st_mode)) return false;
     const auto probe = open_socket(AF_UNIX);
     return probe && ::connect(probe->get(), where.data(), where.length()) != 0 && errno == ECONNREFUSED;
-}
-
-const char* socket_path(const endpoint& where) noexcept {
-    return reinterpret_cast<const sockaddr_un*>(where.data())->sun_path;
 }
 
 }  // namespace

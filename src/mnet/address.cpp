@@ -36,7 +36,9 @@ result<address> parse_tcp(std::string_view text) {
     if (host.starts_with('[')) {
         if (!host.ends_with(']') || host.size() < 4) return failure(errc::invalid_address);
         host = host.substr(1, host.size() - 2);
-        if (host.find(':') == std::string_view::npos) return failure(errc::invalid_address);
+        if (host.find(':') == std::string_view::npos || host.find_first_of("[]") != std::string_view::npos) {
+            return failure(errc::invalid_address);
+        }
     } else if (host.find_first_of(":[]") != std::string_view::npos) {
         return failure(errc::invalid_address);  // an IPv6 address without brackets: where would its port begin?
     }

@@ -93,6 +93,7 @@ void connection::handler_finished() noexcept {
 }
 
 void connection::serve_blocking() noexcept {
+    own();
     handler_running_ = true;
     worker_.network()->enter(id_, box());
     const std::error_code reason = outcome_of([this] { return worker_.network()->blocking()(*client_); });

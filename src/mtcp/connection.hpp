@@ -114,7 +114,9 @@ public:
     std::string explain() const override;
     std::shared_ptr<mnet::detail::mailbox> box() override;
     std::vector<std::shared_ptr<mnet::detail::mailbox>> other_boxes() override;
-    void moved() noexcept override { owner_.store(std::thread::id{}, std::memory_order_relaxed); }
+    void moved() noexcept override {
+        if (worker_.is_private()) owner_.store(std::thread::id{}, std::memory_order_relaxed);
+    }
 
 private:
     enum class phase : std::uint8_t { opening, open, draining, closing, closed };
@@ -144,11 +146,12 @@ private:
     void output_failed(std::error_code why) noexcept;
     void borrow() noexcept;
     void own() noexcept;
-    bool is_mine() const noexcept;
+    bool is_mine() noexcept;
     void publish() noexcept;
     void withdraw_receive() noexcept;
     result<> run_until(const operation& op, std::chrono::nanoseconds due) noexcept;
     result<> fill_now() noexcept;
+    void attend() noexcept;
 
     void begin_close(std::error_code reason, std::chrono::nanoseconds due) noexcept;
     void drained_some() noexcept;

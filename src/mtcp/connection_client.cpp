@@ -35,7 +35,9 @@ result<> connection::flush(const operation& op) noexcept {
     own();
     if (phase_ != phase::open) return failure(close_reason_ ? close_reason_ : make_error_code(errc::already_closed));
     push();
+    if (worker_.is_private() && (worker_.mail()->has_calls() || worker_.stopping())) attend();
     if (output_failure_) return failure(output_failure_);
+    if (phase_ != phase::open) return failure(close_reason_);
     if (out_.unsent_bytes() == 0) return {};
     if (!worker_.is_private()) return failure(errc::would_block);
     const auto due = op.deadline.from(worker_.loop().now());
@@ -91,15 +93,16 @@ result<> connection::try_fill() noexcept {
     own();
     result<> filled = fill_now();
     while (filled && !decoder.ready(receive)) filled = fill_now();
-    if (filled || filled.error() != errc::no_data_yet) return filled;
+    const bool nothing_yet = !filled && filled.error() == errc::no_data_yet;
+    if (!filled && !nothing_yet) return filled;
     // A polling loop runs nothing else: give what waits on this loop its turn.
-    if (worker_.is_private() && (out_.unsent_bytes() > 0 || worker_.mail()->has_calls() || posts_waiting_)) {
+    const bool something_waits = worker_.mail()->has_calls() || (nothing_yet && (out_.unsent_bytes() > 0 || posts_waiting_));
+    if (worker_.is_private() && something_waits) {
         push();
-        worker_.loop().run_once(worker_.loop().now());
-        if (posts_waiting_) deliver_posts();
-        push();
+        attend();
+        if (filled && !decoder.ready(receive)) return failure(why_no_more());  // it was asked to close
     }
-    if (worker_.stopping()) return failure(std::errc::operation_canceled);
+    if (nothing_yet && worker_.stopping()) return failure(std::errc::operation_canceled);
     return filled;
 }
 
@@ -110,8 +113,12 @@ result<> connection::fill(const operation& op) noexcept {
     std::optional<std::chrono::nanoseconds> due;
     std::chrono::nanoseconds spin_until{0};
     while (!decoder.ready(receive)) {
+        if (worker_.stopping()) return failure(std::errc::operation_canceled);
         const auto filled = fill_now();
-        if (filled) continue;
+        if (filled) {
+            if (worker_.mail()->has_calls()) attend();
+            continue;
+        }
         if (filled.error() != errc::no_data_yet) return filled;
         const auto now = worker_.loop().now();
         if (!due) {
@@ -120,6 +127,11 @@ result<> connection::fill(const operation& op) noexcept {
         }
         if (now < spin_until && !sending_ && !worker_.mail()->has_calls()) continue;
         if (worker_.stopping()) return failure(std::errc::operation_canceled);
+        if (posts_waiting_ && !send.writer_open && out_.half_left()) {  // they waited for a writer that has committed meanwhile
+            deliver_posts();
+            push();
+            continue;
+        }
         publish();
         worker_.loop().receive(*this);
         const auto ran = run_until(op, *due);
@@ -130,6 +142,13 @@ result<> connection::fill(const operation& op) noexcept {
         if (limits_.spin.count() > 0) spin_until = std::min(*due, worker_.loop().now() + limits_.spin);
     }
     return {};
+}
+
+/// For a client that never has to wait, because its peer is fast: what others ask of its loop gets its turn all the same.
+void connection::attend() noexcept {
+    worker_.loop().run_once(worker_.loop().now());
+    if (posts_waiting_) deliver_posts();
+    push();
 }
 
 /// Runs the private loop once; says why there is no use in running it again.
@@ -186,9 +205,10 @@ void connection::own() noexcept {
     MNET_ASSERT(is_mine(), "a client is used by one thread at a time: its handler's; others use a peer of it");
 }
 
-bool connection::is_mine() const noexcept {
-    const auto owner = owner_.load(std::memory_order_relaxed);
-    return owner == std::thread::id{} || owner == std::this_thread::get_id();
+/// A client that is nobody's becomes the caller's: of two threads that close it at the same time, one does and the other asks it to.
+bool connection::is_mine() noexcept {
+    auto owner = std::thread::id{};
+    return owner_.compare_exchange_strong(owner, std::this_thread::get_id(), std::memory_order_relaxed) || owner == std::this_thread::get_id();
 }
 
 bool connection::live() const noexcept {

@@ -180,9 +180,7 @@ void connection::cut() noexcept {
 }
 
 void connection::stop() noexcept {
-    if (phase_ == phase::opening) {
-        reading_.finish(std::make_error_code(std::errc::operation_canceled));
-    } else if (phase_ != phase::open) {
+    if (phase_ > phase::open) {
         drain_due_ = std::min(drain_due_, worker_.stop_due());
         drain();
     } else if (role_ == role::served && shape_ == shape::messages) {

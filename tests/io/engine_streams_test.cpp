@@ -161,13 +161,14 @@ TYPED_TEST(EngineStreams, TakeAReceiveThatIsRepeatedAsOne) {
     this->on_every_seed([](auto& bench) {
         auto pair = bench.connect();
         ASSERT_TRUE(pair.client != nullptr);
-        pair.server->room_bytes = 1;
         bench.server_loop->receive(*pair.server);
         bench.server_loop->receive(*pair.server);
-        const pump there(*pair.client, {std::byte{1}, std::byte{2}});
-        ASSERT_TRUE(bench.until([&] { return pair.server->received_count == 1 && there.done(); }));
-        bench.settle();
-        EXPECT_EQ(pair.server->received_count, 1);
+        for (int time = 0; time < 2; ++time) {
+            const pump there(*pair.client, {std::byte{1}});
+            ASSERT_TRUE(bench.until([&] { return pair.server->received_count == 1 && there.done(); }));
+            bench.settle();
+        }
+        EXPECT_EQ(pair.server->received_count, 1) << "bytes that came later were given although nobody asked";
         bench.close(pair);
     });
 }

@@ -270,6 +270,21 @@ TEST(SimulatedWorld, ClosesWhatALoopLeavesOpen) {
     EXPECT_EQ(scene.universe.open_handles(), 0U);
 }
 
+TEST(SimulatedWorld, ForgetsConnectionsThatHaveEnded) {
+    for (const bool unreceived : {false, true}) {
+        scene scene;
+        scene.connect();
+        EXPECT_EQ(scene.universe.kernel_sockets(), 2U);
+        const pump last(scene.client, {std::byte{1}});
+        if (!unreceived) scene.server_loop->receive(scene.server);
+        scene.universe.run_until(scene.universe.now() + 1s);
+        scene.client_loop->close(scene.client);
+        scene.server_loop->close(scene.server);
+        scene.universe.run_until(scene.universe.now() + 1s);
+        EXPECT_EQ(scene.universe.kernel_sockets(), 0U);
+    }
+}
+
 TEST(SimulatedWorld, KeepsATraceOfBoundedLength) {
     scene scene;
     scene.connect();

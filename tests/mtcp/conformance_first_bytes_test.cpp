@@ -82,9 +82,9 @@ TEST_P(WireStrangers, EndTheReadOfAClient) {
     auto client = connect_to(listener.address());
     raw_peer peer = listener.accept();
     peer.send(GetParam().says);
-    EXPECT_EQ(client.read({.deadline = mnet::within(patience)}).error(), GetParam().error);
-    EXPECT_EQ(client.read().error(), GetParam().error) << "what ended a connection is said again";
-    EXPECT_EQ(client.try_read().error(), GetParam().error);
+    EXPECT_EQ(error_of(client.read({.deadline = mnet::within(patience)})), GetParam().error);
+    EXPECT_EQ(error_of(client.read()), GetParam().error) << "what ended a connection is said again";
+    EXPECT_EQ(error_of(client.try_read()), GetParam().error);
     (void)client.close();
     EXPECT_EQ(peer.receive_to_end(), bytes{});
 }
@@ -153,7 +153,7 @@ TEST(WireBounds, ARefusedLengthReservesNothing) {
     ASSERT_TRUE(client.read({.deadline = mnet::within(patience)}).has_value());
     const std::size_t before = bytes_in_use(client);
     peer.send("7fffffff");
-    EXPECT_EQ(client.read({.deadline = mnet::within(patience)}).error(), mnet::errc::message_too_large);
+    EXPECT_EQ(error_of(client.read({.deadline = mnet::within(patience)})), mnet::errc::message_too_large);
     EXPECT_LE(bytes_in_use(client), before);
 }
 
@@ -167,14 +167,14 @@ TEST(WireBounds, MemoryGrowsWithTheBytesReceivedAndNotWithThoseAnnounced) {
         peer.send(pattern(more));
         sent += more;
         ASSERT_TRUE(eventually([&] {
-            EXPECT_EQ(client.try_read().error(), mnet::errc::no_data_yet);
+            EXPECT_EQ(error_of(client.try_read()), mnet::errc::no_data_yet);
             return client.statistics().wire_bytes_received == sent;
         }));
         constexpr std::size_t a_window_each_way = std::size_t{600} << 10;
         EXPECT_LE(bytes_in_use(client), 2 * sent + a_window_each_way);
     }
     peer.finish();
-    EXPECT_EQ(client.read({.deadline = mnet::within(patience)}).error(), mnet::errc::truncated);
+    EXPECT_EQ(error_of(client.read({.deadline = mnet::within(patience)})), mnet::errc::truncated);
 }
 
 }  // namespace

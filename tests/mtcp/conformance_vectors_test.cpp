@@ -69,7 +69,7 @@ TEST_P(WireVectors, AreWhatAClientReads) {
         ASSERT_TRUE(message.has_value()) << message.error().message();
         EXPECT_EQ(message->to_vector(), expected);
     }
-    EXPECT_EQ(client.read().error(), mnet::errc::end_of_stream);
+    EXPECT_EQ(error_of(client.read()), mnet::errc::end_of_stream);
 }
 
 TEST_P(WireVectors, AreWhatAServerReads) {

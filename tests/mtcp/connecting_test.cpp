@@ -128,11 +128,11 @@ TEST_P(Connecting, WithEveryOptionSetWorks) {
 
 TEST(ConnectingBlocking, EndsAtTheDeadlineAndByTheTokenOfItsOperation) {
     const deaf_listener deaf;
-    EXPECT_EQ(mtcp::connect(deaf.address(), {}, {.deadline = mnet::within(10ms)}).error(), std::errc::timed_out);
+    EXPECT_EQ(error_of(mtcp::connect(deaf.address(), {}, {.deadline = mnet::within(10ms)})), std::errc::timed_out);
     std::stop_source source;
     const std::stop_token token = source.get_token();
     std::thread other([&source] { source.request_stop(); });
-    EXPECT_EQ(mtcp::connect(deaf.address(), {}, {.stop = &token}).error(), std::errc::operation_canceled);
+    EXPECT_EQ(error_of(mtcp::connect(deaf.address(), {}, {.stop = &token})), std::errc::operation_canceled);
     other.join();
 }
 
@@ -261,7 +261,7 @@ TEST(BesideAServedClient, ABlockingHandlersClientHasNoLoopToShare) {
     auto network = serve([&ends](mnet::client& client) -> mnet::result<> {
         auto loop = mtcp::loop::make();
         auto dialing = mtcp::async_connect(client, "127.0.0.1:1");
-        ends.put(loop->run(std::move(dialing)).error());
+        ends.put(error_of(loop->run(std::move(dialing))));
         return {};
     });
     auto client = connect_to(network.address());

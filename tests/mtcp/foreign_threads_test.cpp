@@ -18,7 +18,7 @@ TEST(CloseFromAnotherThread, EndsAReadThatWaits) {
     auto client = connect_to(network.address());
     expect_echo(client, "mine now");
     std::thread other([&client] { EXPECT_TRUE(client.close().pending); });
-    EXPECT_EQ(client.read(soon_enough).error(), errc::already_closed);
+    EXPECT_EQ(error_of(client.read(soon_enough)), errc::already_closed);
     other.join();
     EXPECT_FALSE(client.live());
     EXPECT_TRUE(client.close().complete());
@@ -29,7 +29,7 @@ TEST(CloseFromAnotherThread, ByAPeerEndsAReadThatWaits) {
     auto client = connect_to(network.address());
     const mnet::peer self = client.self();
     std::thread other([self] { self.close(); });
-    EXPECT_EQ(client.read(soon_enough).error(), errc::already_closed);
+    EXPECT_EQ(error_of(client.read(soon_enough)), errc::already_closed);
     other.join();
     EXPECT_FALSE(self.live());
 }
@@ -56,13 +56,13 @@ TEST(DoubleClose, FromTwoThreadsClosesOnce) {
 
 mnet::task<mnet::result<>> read_once(mnet::client& client, endings& ends) {
     const auto message = co_await client.async_read();
-    ends.put(message ? std::error_code{} : message.error());
+    ends.put(error_of(message ? std::error_code{} : message));
     co_return {};
 }
 
 mnet::result<> read_once_blocking(mnet::client& client, endings& ends) {
     const auto message = client.read();
-    ends.put(message ? std::error_code{} : message.error());
+    ends.put(error_of(message ? std::error_code{} : message));
     return {};
 }
 
@@ -77,7 +77,7 @@ TEST(CloseFromAnotherThread, EndsTheReadOfACoroutineHandler) {
         auto client = connect_to(network.address());
         EXPECT_TRUE(arrived.take().value()->close().pending);
         EXPECT_EQ(ends.take(), make_error_code(errc::already_closed));
-        EXPECT_EQ(client.read(soon_enough).error(), errc::end_of_stream);
+        EXPECT_EQ(error_of(client.read(soon_enough)), errc::end_of_stream);
     }
     EXPECT_TRUE(eventually([&] { return network.statistics().clients == 0; }));
 }
@@ -93,7 +93,7 @@ TEST(CloseFromAnotherThread, EndsTheReadOfABlockingHandlerEvenBeforeItBegan) {
         auto client = connect_to(network.address());
         EXPECT_TRUE(arrived.take().value()->close().pending);
         EXPECT_EQ(ends.take(), make_error_code(errc::already_closed));
-        EXPECT_EQ(client.read(soon_enough).error(), errc::end_of_stream);
+        EXPECT_EQ(error_of(client.read(soon_enough)), errc::end_of_stream);
     }
     EXPECT_TRUE(eventually([&] { return network.statistics().clients == 0; }));
 }
@@ -110,11 +110,11 @@ TEST(DoubleClose, OfPeerHandlesFromManyThreads) {
     threads.reserve(4);
     for (int count = 0; count < 4; ++count) threads.emplace_back([&] { handle->close(); });
     for (auto& each : threads) each.join();
-    EXPECT_EQ(client.read(soon_enough).error(), errc::end_of_stream);
+    EXPECT_EQ(error_of(client.read(soon_enough)), errc::end_of_stream);
     EXPECT_TRUE(eventually([&] { return network.statistics().clients == 0; }));
     EXPECT_FALSE(handle->live());
     handle->close();
-    EXPECT_EQ(handle->send("nobody").error(), errc::already_closed);
+    EXPECT_EQ(error_of(handle->send("nobody")), errc::already_closed);
 }
 
 }  // namespace

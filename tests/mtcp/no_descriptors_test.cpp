@@ -93,21 +93,21 @@ TEST(NoDescriptorsToConnect, IsTheKernelsError) {
     const no_descriptors short_of_them;
     const auto client = mnet::mtcp::connect(network.address());
     ASSERT_FALSE(client.has_value());
-    EXPECT_EQ(client.error(), std::errc::too_many_files_open);
+    EXPECT_EQ(error_of(client), std::errc::too_many_files_open);
 }
 
 TEST(NoDescriptorsToListen, IsTheKernelsError) {
     const no_descriptors short_of_them;
     const auto network = listen_echo(shape::message, {.address = "127.0.0.1:0"});
     ASSERT_FALSE(network.has_value());
-    EXPECT_EQ(network.error(), std::errc::too_many_files_open);
+    EXPECT_EQ(error_of(network), std::errc::too_many_files_open);
 }
 
 TEST(NoDescriptorsForALoop, IsTheKernelsError) {
     const no_descriptors short_of_them;
     const auto loop = mnet::mtcp::loop::make();
     ASSERT_FALSE(loop.has_value());
-    EXPECT_EQ(loop.error(), std::errc::too_many_files_open);
+    EXPECT_EQ(error_of(loop), std::errc::too_many_files_open);
 }
 
 TEST(ClientsMax, TurnsAwayThoseBeyondItAndTakesTheNextOneLater) {

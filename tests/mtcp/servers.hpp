@@ -43,6 +43,15 @@ mnet::mtcp::network serve(Handler handler, mnet::mtcp::listen_options options = 
 /// A connected client; the test ends when there is none.
 mnet::client connect_to(std::string_view address, const mnet::mtcp::connect_options& options = {});
 
+/// What went wrong; nothing when nothing did.
+template <typename Value>
+std::error_code error_of(const mnet::result<Value>& outcome) {
+    return outcome ? std::error_code{} : outcome.error();
+}
+
+/// The next message, as text of its own; what went wrong instead, in angle brackets.
+std::string next_text(mnet::client& client);
+
 /// One round trip with a client whose server echoes.
 void expect_echo(mnet::client& client, std::string_view text);
 

@@ -101,12 +101,12 @@ TEST(PeerThatNeverReadsFromAClient, MakesItsWriteSayWouldBlockUntilItReads) {
     std::size_t committed = 0;
     mnet::result<> sent;
     while ((sent = client.send(pattern(message_bytes, static_cast<unsigned>(committed))))) ++committed;
-    EXPECT_EQ(sent.error(), mnet::errc::would_block);
+    EXPECT_EQ(error_of(sent), mnet::errc::would_block);
     EXPECT_TRUE(client.live());
     EXPECT_EQ(client.statistics().writes_refused, 1U);
     EXPECT_GT(client.unsent_bytes(), bound);
     EXPECT_LE(client.unsent_bytes(), bound + frame_bytes);
-    EXPECT_EQ(client.flush({.deadline = mnet::within(std::chrono::milliseconds(1))}).error(), std::errc::timed_out);
+    EXPECT_EQ(error_of(client.flush({.deadline = mnet::within(std::chrono::milliseconds(1))})), std::errc::timed_out);
 
     std::thread reader([&] {
         for (std::size_t index = 0; index < committed; ++index) {
@@ -123,11 +123,11 @@ mnet::task<mnet::result<>> fill_up(mnet::client& client, channel<std::error_code
     mnet::result<> sent;
     while ((sent = client.send(pattern(message_bytes)))) {
     }
-    told.put(sent.error());
+    told.put(error_of(sent));
     const auto flushed = co_await client.async_flush({.deadline = mnet::within(std::chrono::milliseconds(1))});
-    told.put(flushed ? std::error_code{} : flushed.error());
+    told.put(error_of(flushed ? std::error_code{} : flushed));
     const auto finally = co_await client.async_flush();
-    told.put(finally ? std::error_code{} : finally.error());
+    told.put(error_of(finally ? std::error_code{} : finally));
     co_return finally;
 }
 

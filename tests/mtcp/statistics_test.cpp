@@ -184,7 +184,7 @@ TEST(Explaining, SaysWhatIsUnsentAndThatThePeerFinished) {
     ASSERT_TRUE(client.send("hello").has_value());
     EXPECT_NE(client.explain().find("9 bytes unsent"), std::string::npos) << client.explain();
     peer.finish();
-    EXPECT_EQ(client.read(soon_enough).error(), mnet::errc::end_of_stream);
+    EXPECT_EQ(error_of(client.read(soon_enough)), mnet::errc::end_of_stream);
     EXPECT_NE(client.explain().find("the peer finished sending"), std::string::npos) << client.explain();
 }
 

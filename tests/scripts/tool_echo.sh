@@ -11,6 +11,8 @@ for handler in message coroutine blocking; do
         start_server "$where" --echo --handler "$handler"
         expect_status 0 send hello 'two words' '' last
         expect_output $'hello\ntwo words\n\nlast'
+        expect_status 0 send --no-reply --size 1K --count 30000 # answers that nobody wants hold nothing up
+        expect_output ''
         expect_status 0 send --size 1M --count 20 x
         (($(wc -c <"$folder/out") == 20 * (1048576 + 1))) || fail "20 messages of 1 MiB came back with $(wc -c <"$folder/out") bytes"
         seq 20000 >"$folder/lines"

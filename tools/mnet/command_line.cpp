@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -68,10 +69,13 @@ Examples:
 template <typename Value, typename Parse>
 CLI::Option* add_parsed(CLI::App& app, const std::string& name, Value& target, Parse parse, const std::string& form,
                         const std::string& help) {
-    const CLI::callback_t store = [&target, parse, name, form](const CLI::results_t& texts) {
+    const CLI::callback_t store = [&target, parse = std::move(parse), name, form](const CLI::results_t& texts) {
         auto value = parse(texts.front());
         if (!value) throw CLI::ValidationError(name, fmt::format("\"{}\" is no {}", texts.front(), form));
-        target = std::move(*value);
+        if constexpr (std::is_same_v<decltype(value), Value>)
+            target = std::move(value);  // an option whose absence means something
+        else
+            target = *std::move(value);
         return true;
     };
     return app.add_option(name, store, help)->type_name("")->expected(1);

@@ -116,8 +116,16 @@ void conversation::feed() {
 }
 
 void conversation::flush() {
+    // A server that answers although nobody wants it to, and is not read, stops reading at its own bound: its answers are dropped.
+    constexpr auto step = std::chrono::milliseconds(10);
     progress();
-    if (const auto flushed = client_.flush(until_timeout()); !flushed) give_up(flushed.error());
+    for (std::uint64_t before = client_.unsent_bytes(); before > 0; before = client_.unsent_bytes()) {
+        while (options_.no_reply && client_.try_read()) {}
+        const auto flushed = client_.flush(options_.no_reply ? operation{.deadline = within(step)} : until_timeout());
+        if (flushed) return;
+        if (client_.unsent_bytes() < before) progress();
+        if (flushed.error() != std::errc::timed_out || clock::now() >= give_up_at_) give_up(flushed.error());
+    }
 }
 
 void conversation::idle() {

@@ -68,6 +68,7 @@ public:
     socket* find(int handle) noexcept;
     acceptor* find_acceptor(int handle) noexcept;
     std::size_t open_handles() const noexcept { return held_; }
+    std::size_t sockets() const noexcept { return sockets_.size(); }
     bool full() const noexcept { return held_ >= faults_.handles_max; }
     void hold(socket& taken) noexcept;
 

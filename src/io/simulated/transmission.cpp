@@ -83,7 +83,6 @@ void network::close(socket& from) {
 void network::enqueue(socket& from, segment&& what) {
     if (from.in_flight.empty()) from.progressed = time_.now();
     what.arrives = time_.now() + latency();
-    if (!from.in_flight.empty()) what.arrives = std::max(what.arrives, from.in_flight.back().arrives);
     from.in_flight.push_back(std::move(what));
     if (from.in_flight.size() == 1) schedule_delivery(from);
     watch_for_loss(from);

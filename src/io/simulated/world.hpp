@@ -66,6 +66,10 @@ public:
     /// Streams and listeners that the processes of this world hold.
     std::size_t open_handles() const noexcept { return network_.open_handles(); }
 
+    /// Ends of connections that the kernel still has: those held, those that wait to be accepted, and those closed whose last bytes
+    /// are on their way.
+    std::size_t kernel_sockets() const noexcept { return network_.sockets(); }
+
     /// Seed, time and trace, to show beside a failure.
     std::string report() const;
     const trace& history() const noexcept { return trace_; }
