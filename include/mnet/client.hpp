@@ -74,7 +74,7 @@ public:
     /// As `read`, for coroutines: `co_await client.async_read()`. One at a time a client.
     read_awaiter async_read(const operation& op = {}) noexcept;
 
-    /// Waits until `try_read` gives a message or an error other than no_data_yet. Errors: as `read`, but for what `try_read` will say.
+    /// Waits until `try_read` gives a message, and takes none. Errors: as `read`.
     result<> wait(const operation& op = {}) noexcept;
 
     // Writing ---------------------------------------------------------------------------------------------------------------------

@@ -92,7 +92,7 @@ struct listen_settings {
 
 /// Zero means: leave the kernel's default.
 struct stream_settings {
-    std::chrono::milliseconds keep_alive{0};    // silence after which the peer is probed, and lost within as long again (tcp(7))
+    std::chrono::milliseconds keep_alive{0};    // silence after which the peer is lost; probes begin at half of it (tcp(7))
     std::chrono::milliseconds user_timeout{0};  // unacknowledged bytes older than this end the connection (RFC 5482)
 };
 

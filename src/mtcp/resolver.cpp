@@ -33,10 +33,12 @@ std::optional<result<endpoints>> resolve_at_once(const address& what, bool to_li
     };
     if (what.what == address::kind::unix_path) return only(io::endpoint::unix_socket(what.path));
     if (what.what == address::kind::unix_abstract) return only(io::endpoint::unix_socket("@" + what.path));
-    if (what.host.empty()) {
-        // To listen, :: takes both families (ipv6(7)); 0.0.0.0 is for hosts without IPv6.
-        const std::string_view first = to_listen ? "::" : "127.0.0.1";
-        const std::string_view second = to_listen ? "0.0.0.0" : "::1";
+    if (what.host.empty() || what.host == "localhost") {
+        // localhost is always this host (RFC 6761, section 6.3), also where no hosts file says so. Without a host, :: listens on every
+        // address of both families (ipv6(7)); 0.0.0.0 is for hosts without IPv6.
+        const bool everywhere = what.host.empty() && to_listen;
+        const std::string_view first = everywhere ? "::" : "127.0.0.1";
+        const std::string_view second = everywhere ? "0.0.0.0" : "::1";
         return result<endpoints>(endpoints{*io::endpoint::numeric(first, what.port), *io::endpoint::numeric(second, what.port)});
     }
     if (auto numeric = io::endpoint::numeric(what.host, what.port)) return only(numeric);

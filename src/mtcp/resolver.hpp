@@ -15,7 +15,8 @@ namespace mnet::inline v1::mtcp::detail {
 
 using endpoints = std::vector<io::endpoint>;
 
-/// Unix sockets and numeric hosts need no resolving; nothing for a name. An empty host is every local address to a listener.
+/// Unix sockets, numeric hosts and localhost need no resolving; nothing for another name. An empty host is every local address to a
+/// listener, and this host to a client.
 std::optional<result<endpoints>> resolve_at_once(const address& what, bool to_listen);
 
 /// Asks the system's resolver, and may take long: seconds, where name servers don't answer.

@@ -11,7 +11,7 @@
 largest() -> 100 * 1024.
 
 %% 0 to 100 KiB: every tenth is empty, most are small, some are large.
-size(Index) ->
+payload_bytes(Index) ->
     case Index rem 10 of
         0 -> 0;
         Rest when Rest < 8 -> (Index * 7919) rem 300;
@@ -19,7 +19,7 @@ size(Index) ->
     end.
 
 %% Different bytes at each place, and for each index.
-payload(Index, Noise) -> binary:part(Noise, Index rem 1000, size(Index)).
+payload(Index, Noise) -> binary:part(Noise, Index rem 1000, payload_bytes(Index)).
 
 noise() -> << <<((Place * 7 + Place div 251) band 255)>> || Place <- lists:seq(1, largest() + 1000) >>.
 

@@ -270,18 +270,28 @@ TEST(SimulatedWorld, ClosesWhatALoopLeavesOpen) {
     EXPECT_EQ(scene.universe.open_handles(), 0U);
 }
 
+/// Runs a connection on which the client sent so many bytes, the server received them or not, and both closed, together or not.
+void expect_forgotten(std::size_t bytes, bool received, bool together) {
+    SCOPED_TRACE(testing::Message() << bytes << " bytes, received " << received << ", closed together " << together);
+    scene scene;
+    scene.connect();
+    EXPECT_EQ(scene.universe.kernel_sockets(), 2U);
+    const pump last(scene.client, std::vector<std::byte>(bytes));
+    scene.server.keeps_receiving = true;
+    if (received) scene.server_loop->receive(scene.server);
+    scene.universe.run_until(scene.universe.now() + 1s);
+    scene.client_loop->close(scene.client);
+    if (!together) scene.universe.run_until(scene.universe.now() + 1s);
+    scene.server_loop->close(scene.server);
+    scene.universe.run_until(scene.universe.now() + 1s);
+    EXPECT_EQ(scene.universe.kernel_sockets(), 0U);
+}
+
 TEST(SimulatedWorld, ForgetsConnectionsThatHaveEnded) {
-    for (const bool unreceived : {false, true}) {
-        scene scene;
-        scene.connect();
-        EXPECT_EQ(scene.universe.kernel_sockets(), 2U);
-        const pump last(scene.client, {std::byte{1}});
-        if (!unreceived) scene.server_loop->receive(scene.server);
-        scene.universe.run_until(scene.universe.now() + 1s);
-        scene.client_loop->close(scene.client);
-        scene.server_loop->close(scene.server);
-        scene.universe.run_until(scene.universe.now() + 1s);
-        EXPECT_EQ(scene.universe.kernel_sockets(), 0U);
+    for (const std::size_t bytes : {std::size_t{1}, std::size_t{1} << 20}) {  // the second stays on its way until it is received
+        for (const bool received : {false, true}) {
+            for (const bool together : {false, true}) expect_forgotten(bytes, received, together);
+        }
     }
 }
 

@@ -2,7 +2,6 @@
 #include "raw_peer.hpp"
 #include "servers.hpp"
 
-#include <algorithm>
 #include <optional>
 #include <thread>
 

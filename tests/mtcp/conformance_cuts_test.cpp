@@ -4,6 +4,7 @@
 #include "raw_peer.hpp"
 #include "servers.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <vector>

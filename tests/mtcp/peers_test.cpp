@@ -132,7 +132,7 @@ TEST_P(Peers, SayWouldBlockWhenTheMailboxOfASlowClientIsFull) {
     for (std::uint64_t count = 0; count < posted; ++count) {
         const auto message = client.read(soon_enough);
         ASSERT_TRUE(message.has_value()) << message.error().message();
-        ASSERT_TRUE(std::ranges::equal(message->bytes(), pattern(10'000)));
+        ASSERT_TRUE(same(message->bytes(), pattern(10'000)));
     }
     EXPECT_TRUE(eventually([&] { return peer.send("again").has_value(); }));
 }

@@ -8,9 +8,11 @@
 #include <mnet/address.hpp>
 #include <mnet/wire/frame.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <utility>
@@ -158,9 +160,19 @@ bytes frame(std::string_view text) {
 }
 
 bytes pattern(std::size_t count, unsigned salt) {
+    constexpr std::size_t period = std::size_t{251} * 256;
     bytes made(count);
-    for (std::size_t index = 0; index < count; ++index) made[index] = static_cast<std::byte>((index * 7 + index / 251 + salt) & 0xffU);
+    for (std::size_t index = 0; index < std::min(count, period); ++index) {
+        made[index] = static_cast<std::byte>((index * 7 + index / 251 + salt) & 0xffU);
+    }
+    for (std::size_t have = period; have < count; have += std::min(have, count - have)) {
+        std::memcpy(made.data() + have, made.data(), std::min(have, count - have));
+    }
     return made;
+}
+
+bool same(std::span<const std::byte> left, std::span<const std::byte> right) {
+    return left.size() == right.size() && (left.empty() || std::memcmp(left.data(), right.data(), left.size()) == 0);
 }
 
 std::string text_of(std::span<const std::byte> what) {

@@ -93,9 +93,12 @@ TEST_P(Reading, WaitEndsAtItsDeadlineAndByItsToken) {
     other.join();
 }
 
-TEST_P(Reading, WaitLeavesTheEndOfTheStreamToTryRead) {
+TEST_P(Reading, WaitSaysWhyNothingComesAnyMore) {
+    peer.send(frame("last"));
     peer.finish();
     EXPECT_TRUE(client.wait(soon_enough).has_value());
+    EXPECT_EQ(next_text(client), "last");
+    EXPECT_EQ(error_of(client.wait(soon_enough)), errc::end_of_stream);
     EXPECT_EQ(error_of(client.try_read()), errc::end_of_stream);
 }
 
@@ -122,7 +125,7 @@ mnet::task<mnet::result<>> read_with(mnet::client& client, endings& ends, const 
     for (;;) {
         const mnet::operation op{.deadline = within(patience), .stop = &token};
         auto message = co_await client.async_read(op);
-        ends.put(error_of(message ? std::error_code{} : message));
+        ends.put(error_of(message));
         if (!message) co_return {};
     }
 }

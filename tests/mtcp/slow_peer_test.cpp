@@ -125,9 +125,9 @@ mnet::task<mnet::result<>> fill_up(mnet::client& client, channel<std::error_code
     }
     told.put(error_of(sent));
     const auto flushed = co_await client.async_flush({.deadline = mnet::within(std::chrono::milliseconds(1))});
-    told.put(error_of(flushed ? std::error_code{} : flushed));
+    told.put(error_of(flushed));
     const auto finally = co_await client.async_flush();
-    told.put(error_of(finally ? std::error_code{} : finally));
+    told.put(error_of(finally));
     co_return finally;
 }
 

@@ -29,7 +29,8 @@ for handler in message coroutine blocking; do
     started+=("$server")
     address=$(first_line "$folder/served" "$server")
     address=${address#listening on }
-    echo "Erlang, client of a $handler handler: $(escript "$peer" client 127.0.0.1 "${address##*:}" "$count")"
+    told=$(escript "$peer" client 127.0.0.1 "${address##*:}" "$count")
+    echo "Erlang, client of a $handler handler: $told"
     kill -TERM "$server"
     wait "$server" || { echo "the server ended with $?" >&2; cat "$folder/summary" >&2; exit 1; }
     : >"$folder/served"

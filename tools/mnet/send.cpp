@@ -120,7 +120,8 @@ void conversation::flush() {
     constexpr auto step = std::chrono::milliseconds(10);
     progress();
     for (std::uint64_t before = client_.unsent_bytes(); before > 0; before = client_.unsent_bytes()) {
-        while (options_.no_reply && client_.try_read()) {}
+        while (options_.no_reply && client_.try_read()) {
+        }
         const auto flushed = client_.flush(options_.no_reply ? operation{.deadline = within(step)} : until_timeout());
         if (flushed) return;
         if (client_.unsent_bytes() < before) progress();

@@ -201,7 +201,7 @@ std::optional<std::chrono::nanoseconds> network::lost_at(const socket& of) const
     if (waiting && limited) earliest = of.progressed + of.settings.user_timeout;
     if (waiting && !limited && of.vanished) earliest = of.progressed + retries_end;
     if (of.vanished && of.settings.keep_alive.count() > 0) {
-        earliest = std::min(earliest, of.vanished_at + std::chrono::nanoseconds(2 * of.settings.keep_alive));
+        earliest = std::min(earliest, of.vanished_at + std::chrono::nanoseconds(of.settings.keep_alive));
     }
     if (of.broken || earliest == never) return std::nullopt;
     return earliest;
