@@ -27,13 +27,9 @@ result<base::unique_fd> open_socket(int family) noexcept {
     return socket;
 }
 
-bool is_tcp(int family) noexcept {
-    return family == AF_INET || family == AF_INET6;
-}
+bool is_tcp(int family) noexcept { return family == AF_INET || family == AF_INET6; }
 
-const char* socket_path(const endpoint& where) noexcept {
-    return reinterpret_cast<const sockaddr_un*>(where.data())->sun_path;
-}
+const char* socket_path(const endpoint& where) noexcept { return reinterpret_cast<const sockaddr_un*>(where.data())->sun_path; }
 
 /// A socket file outlives a listener that was killed: then a connect is refused, and the file may go.
 bool is_abandoned(const endpoint& where) noexcept {
@@ -46,9 +42,7 @@ bool is_abandoned(const endpoint& where) noexcept {
 
 }  // namespace
 
-std::error_code last_error() noexcept {
-    return {errno, std::system_category()};
-}
+std::error_code last_error() noexcept { return {errno, std::system_category()}; }
 
 result<base::unique_fd> open_listener(const endpoint& where, const listen_settings& settings) noexcept {
     auto socket = open_socket(where.family());

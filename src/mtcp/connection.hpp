@@ -172,7 +172,7 @@ private:
     bool released_ = false;       // owned: the client is gone
     bool half_closed_ = false;
     bool unix_ = false;
-    bool handler_running_ = false;  // coroutine or blocking; until its end the connection stays
+    bool handler_running_ = false;      // coroutine or blocking; until its end the connection stays
     std::error_code input_end_{};       // why no more bytes come; end_of_stream for a clean end
     std::error_code output_failure_{};  // why no more bytes leave
     std::error_code close_reason_{};

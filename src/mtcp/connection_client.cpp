@@ -208,7 +208,8 @@ void connection::own() noexcept {
 /// A client that is nobody's becomes the caller's: of two threads that close it at the same time, one does and the other asks it to.
 bool connection::is_mine() noexcept {
     auto owner = std::thread::id{};
-    return owner_.compare_exchange_strong(owner, std::this_thread::get_id(), std::memory_order_relaxed) || owner == std::this_thread::get_id();
+    return owner_.compare_exchange_strong(owner, std::this_thread::get_id(), std::memory_order_relaxed) ||
+           owner == std::this_thread::get_id();
 }
 
 bool connection::live() const noexcept {
@@ -216,9 +217,7 @@ bool connection::live() const noexcept {
     return phase_ == phase::open && !input_failed && !output_failure_;
 }
 
-std::string_view connection::name() const noexcept {
-    return unix_ ? "unix" : "tcp";
-}
+std::string_view connection::name() const noexcept { return unix_ ? "unix" : "tcp"; }
 
 std::string connection::local_address() const {
     const auto where = worker_.loop().local_endpoint(*this);
@@ -248,15 +247,16 @@ std::string connection::explain() const {
     if (output_failure_) return "sending failed: " + output_failure_.message();
     std::string state = "open";
     if (paused_) state = "not read until half of its unsent bytes have left";
-    if (input_end_ == errc::end_of_stream) state = "the peer finished sending";
-    else if (input_end_) state = "receiving failed: " + input_end_.message();
+    if (input_end_ == errc::end_of_stream)
+        state = "the peer finished sending";
+    else if (input_end_)
+        state = "receiving failed: " + input_end_.message();
     return state + "; " + unsent + (sending_ ? ", the peer takes no more at present" : "");
 }
 
 std::shared_ptr<mnet::detail::mailbox> connection::box() {
     if (!box_) {
-        const connection_box::bounds bounds{.posted_bytes_max = limits_.unsent_bytes_max,
-                                            .message_bytes_max = limits_.message_bytes_max};
+        const connection_box::bounds bounds{.posted_bytes_max = limits_.unsent_bytes_max, .message_bytes_max = limits_.message_bytes_max};
         box_ = std::make_shared<connection_box>(id_, bounds, worker_.mail());
         box_->owner = this;
         if (phase_ > phase::open) box_->shut();

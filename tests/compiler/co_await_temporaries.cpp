@@ -80,17 +80,11 @@ task take(const Options&) {
     return []() -> task { co_return; }();
 }
 
-task pass_aggregate() {
-    co_await take(aggregate{.number = 1});
-}
+task pass_aggregate() { co_await take(aggregate{.number = 1}); }
 
-task pass_constructed() {
-    co_await take(constructed(1));
-}
+task pass_constructed() { co_await take(constructed(1)); }
 
-task pass_trivial() {
-    co_await take(trivial{.number = 1});
-}
+task pass_trivial() { co_await take(trivial{.number = 1}); }
 
 task pass_lambda() {
     const counted captured{};

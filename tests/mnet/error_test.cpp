@@ -36,7 +36,8 @@ TEST(Error, HasWordsForEveryCodeThereIs) {
 }
 
 TEST(Error, TellsWhoMeetsTlsWhatToDo) {
-    EXPECT_EQ(make_error_code(errc::peer_speaks_tls).message(), "the peer speaks TLS; this end does not: let both speak plain, or put a TLS proxy in between");
+    EXPECT_EQ(make_error_code(errc::peer_speaks_tls).message(),
+              "the peer speaks TLS; this end does not: let both speak plain, or put a TLS proxy in between");
 }
 
 TEST(Error, IsRecognisedByTheConditionsOfTheStandard) {

@@ -25,16 +25,12 @@ public:
         ++rings;
     }
     std::atomic<int> rings = 0;
-    std::shared_ptr<mailbox> last{};
+    std::weak_ptr<mailbox> last{};  // a mailbox holds its bell
 };
 
-posted_message message(std::string_view text) {
-    return std::make_shared<const std::vector<std::byte>>(support::to_bytes(text));
-}
+posted_message message(std::string_view text) { return std::make_shared<const std::vector<std::byte>>(support::to_bytes(text)); }
 
-std::string text_of(const posted_message& posted) {
-    return {reinterpret_cast<const char*>(posted->data()), posted->size()};
-}
+std::string text_of(const posted_message& posted) { return {reinterpret_cast<const char*>(posted->data()), posted->size()}; }
 
 class Mailbox : public testing::Test {
 protected:
@@ -53,7 +49,7 @@ TEST_F(Mailbox, GivesPostsInTheOrderOfTheirComing) {
 TEST_F(Mailbox, RingsOnceForManyPostsUntilItIsAnswered) {
     for (int count = 0; count < 5; ++count) ASSERT_TRUE(box->post(message("x")).has_value());
     EXPECT_EQ(bell_->rings, 1);
-    EXPECT_EQ(bell_->last, box);
+    EXPECT_EQ(bell_->last.lock(), box);
     box->answered();
     ASSERT_TRUE(box->post(message("x")).has_value());
     EXPECT_EQ(bell_->rings, 2);

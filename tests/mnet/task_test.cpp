@@ -43,30 +43,20 @@ struct presence {
     int& alive;
 };
 
-task<int> give(int value) {
-    co_return value;
-}
+task<int> give(int value) { co_return value; }
 
-task<int> add(int left, int right) {
-    co_return co_await give(left) + co_await give(right);
-}
+task<int> add(int left, int right) { co_return co_await give(left) + co_await give(right); }
 
 task<> set(bool& flag) {
     flag = true;
     co_return;
 }
 
-task<std::unique_ptr<int>> give_owned() {
-    co_return std::make_unique<int>(7);
-}
+task<std::unique_ptr<int>> give_owned() { co_return std::make_unique<int>(7); }
 
-task<mnet::result<>> succeed() {
-    co_return {};
-}
+task<mnet::result<>> succeed() { co_return {}; }
 
-task<mnet::result<int>> fail() {
-    co_return mnet::failure(mnet::errc::truncated);
-}
+task<mnet::result<int>> fail() { co_return mnet::failure(mnet::errc::truncated); }
 
 TEST(Task, GivesItsValue) {
     EXPECT_EQ(run(give(5)), 5);
@@ -79,9 +69,7 @@ TEST(Task, GivesNothingWhereThereIsNothingToGive) {
     EXPECT_TRUE(ran);
 }
 
-TEST(Task, GivesAValueThatCanOnlyBeMoved) {
-    EXPECT_EQ(*run(give_owned()), 7);
-}
+TEST(Task, GivesAValueThatCanOnlyBeMoved) { EXPECT_EQ(*run(give_owned()), 7); }
 
 TEST(Task, GivesResultsByTheirShortForms) {
     EXPECT_TRUE(run(succeed()).has_value());
@@ -136,21 +124,13 @@ task<std::string> catch_what_is_thrown() {
     co_return "nothing was thrown";
 }
 
-TEST(TaskThatThrows, PassesItToWhoeverAwaits) {
-    EXPECT_EQ(run(catch_what_is_thrown()), "below");
-}
+TEST(TaskThatThrows, PassesItToWhoeverAwaits) { EXPECT_EQ(run(catch_what_is_thrown()), "below"); }
 
-TEST(TaskThatThrows, PassesItToWhoeverTakesItsValue) {
-    EXPECT_THROW((void)run(fail_with("here")), std::runtime_error);
-}
+TEST(TaskThatThrows, PassesItToWhoeverTakesItsValue) { EXPECT_THROW((void)run(fail_with("here")), std::runtime_error); }
 
-task<int> pass_on() {
-    co_return co_await fail_with("through");
-}
+task<int> pass_on() { co_return co_await fail_with("through"); }
 
-TEST(TaskThatThrows, PassesItThroughThoseBetween) {
-    EXPECT_THROW((void)run(pass_on()), std::runtime_error);
-}
+TEST(TaskThatThrows, PassesItThroughThoseBetween) { EXPECT_THROW((void)run(pass_on()), std::runtime_error); }
 
 task<int> wait_at(gate& closed, int& alive) {
     const presence here(alive);
@@ -208,12 +188,8 @@ constexpr int deep = 100'000;
 constexpr int deep = 2'000;
 #endif
 
-TEST(NestedTasks, DontUseUpTheStack) {
-    EXPECT_EQ(run(nest(deep)), deep);
-}
+TEST(NestedTasks, DontUseUpTheStack) { EXPECT_EQ(run(nest(deep)), deep); }
 
-TEST(NestedTasks, MayBeAwaitedOneAfterTheOtherForEver) {
-    EXPECT_EQ(run(count_by_awaiting(deep)), deep);
-}
+TEST(NestedTasks, MayBeAwaitedOneAfterTheOtherForEver) { EXPECT_EQ(run(count_by_awaiting(deep)), deep); }
 
 }  // namespace

@@ -63,12 +63,11 @@ protected:
             peer.emplace(listener_.accept());
             return;
         }
-        network_.emplace(GetParam() == reader::coroutine
-                             ? serve([this](mnet::client& client) { return read_all_into(client, stories_); })
-                             : serve([this](mnet::client& client) -> mnet::result<> {
-                                   stories_.put(read_all(client));
-                                   return {};
-                               }));
+        network_.emplace(GetParam() == reader::coroutine ? serve([this](mnet::client& client) { return read_all_into(client, stories_); })
+                                                         : serve([this](mnet::client& client) -> mnet::result<> {
+                                                               stories_.put(read_all(client));
+                                                               return {};
+                                                           }));
         peer.emplace(network_->address());
     }
 

@@ -19,14 +19,12 @@ struct stranger {
     mnet::errc error;
 };
 
-void PrintTo(const stranger& who, std::ostream* out) {
-    *out << who.name;
-}
+void PrintTo(const stranger& who, std::ostream* out) { *out << who.name; }
 
 std::vector<stranger> strangers() {
+    using mnet::errc;
     using support::hex;
     using support::to_bytes;
-    using mnet::errc;
     return {
         {"Tls10", hex("16030100c4 010000c0 0303"), errc::peer_speaks_tls},
         {"Tls12", hex("160303007a 01000076 0303"), errc::peer_speaks_tls},
@@ -46,7 +44,8 @@ std::vector<stranger> strangers() {
 }
 
 class WireStrangers : public testing::TestWithParam<stranger> {};
-INSTANTIATE_TEST_SUITE_P(Are, WireStrangers, testing::ValuesIn(strangers()), [](const auto& instance) { return std::string(instance.param.name); });
+INSTANTIATE_TEST_SUITE_P(Are, WireStrangers, testing::ValuesIn(strangers()),
+                         [](const auto& instance) { return std::string(instance.param.name); });
 
 TEST_P(WireStrangers, EndTheReadOfACoroutineHandlerAndGetNoByteBack) {
     endings ends;

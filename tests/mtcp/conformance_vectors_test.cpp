@@ -16,9 +16,7 @@ struct vector {
     bytes wire;
 };
 
-void PrintTo(const vector& what, std::ostream* out) {
-    *out << what.name;
-}
+void PrintTo(const vector& what, std::ostream* out) { *out << what.name; }
 
 std::vector<vector> vectors() {
     bytes all_values(256);
@@ -34,7 +32,8 @@ std::vector<vector> vectors() {
 }
 
 class WireVectors : public testing::TestWithParam<vector> {};
-INSTANTIATE_TEST_SUITE_P(Of, WireVectors, testing::ValuesIn(vectors()), [](const auto& instance) { return std::string(instance.param.name); });
+INSTANTIATE_TEST_SUITE_P(Of, WireVectors, testing::ValuesIn(vectors()),
+                         [](const auto& instance) { return std::string(instance.param.name); });
 
 TEST_P(WireVectors, AreWhatAClientWrites) {
     raw_listener listener;

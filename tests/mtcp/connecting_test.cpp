@@ -19,8 +19,6 @@ namespace mtcp = mnet::mtcp;
 using mnet::errc;
 using namespace std::chrono_literals;
 
-constexpr mnet::operation soon_enough{.deadline = mnet::within(patience)};
-
 /// Both ways of connecting say the same, so each test is about both.
 enum class way : std::uint8_t { blocking, coroutine };
 
@@ -40,9 +38,8 @@ protected:
         return loop->run(dial(*loop, address, options));
     }
 };
-INSTANTIATE_TEST_SUITE_P(As, Connecting, testing::Values(way::blocking, way::coroutine), [](const auto& instance) {
-    return std::string(instance.param == way::blocking ? "Blocking" : "Coroutine");
-});
+INSTANTIATE_TEST_SUITE_P(As, Connecting, testing::Values(way::blocking, way::coroutine),
+                         [](const auto& instance) { return std::string(instance.param == way::blocking ? "Blocking" : "Coroutine"); });
 
 /// A port that somebody holds and nobody listens on.
 class refusing_port {
@@ -98,7 +95,8 @@ TEST_P(Connecting, ToAHostThatDoesNotExistIsUnreachable) {
 }
 
 TEST_P(Connecting, ToATextThatIsNoAddressSaysSo) {
-    for (const char* const text : {"", "localhost", "localhost:", "localhost:65536", "::1:5050", "http://localhost:80", "unix://relative"}) {
+    for (const char* const text :
+         {"", "localhost", "localhost:", "localhost:65536", "::1:5050", "http://localhost:80", "unix://relative"}) {
         EXPECT_EQ(connect(text), errc::invalid_address) << text;
     }
 }
@@ -122,8 +120,9 @@ TEST_P(Connecting, ToNoHostMeansThisHost) {
 
 TEST_P(Connecting, WithEveryOptionSetWorks) {
     auto network = echo_server(shape::message);
-    EXPECT_EQ(connect(network.address(), {.dial_timeout = 10s, .dead_after = 10s, .message_bytes_max = 1, .unsent_bytes_max = 1, .spin = 1us}),
-              std::error_code{});
+    EXPECT_EQ(
+        connect(network.address(), {.dial_timeout = 10s, .dead_after = 10s, .message_bytes_max = 1, .unsent_bytes_max = 1, .spin = 1us}),
+        std::error_code{});
 }
 
 TEST(ConnectingBlocking, EndsAtTheDeadlineAndByTheTokenOfItsOperation) {

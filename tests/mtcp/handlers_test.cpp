@@ -63,13 +63,9 @@ void expect_a_throw_to_cost_one_client(Handler handler) {
     EXPECT_EQ(network.statistics().clients_failed, 1U);
 }
 
-TEST(HandlerThatThrows, CostsItsOwnClientOnlyAsACoroutine) {
-    expect_a_throw_to_cost_one_client(throw_when_told);
-}
+TEST(HandlerThatThrows, CostsItsOwnClientOnlyAsACoroutine) { expect_a_throw_to_cost_one_client(throw_when_told); }
 
-TEST(HandlerThatThrows, CostsItsOwnClientOnlyAsABlockingFunction) {
-    expect_a_throw_to_cost_one_client(throw_when_told_blocking);
-}
+TEST(HandlerThatThrows, CostsItsOwnClientOnlyAsABlockingFunction) { expect_a_throw_to_cost_one_client(throw_when_told_blocking); }
 
 TEST(HandlerThatThrows, BeforeItEverWaitsClosesItsClient) {
     auto network = serve(throw_at_once);
@@ -155,17 +151,11 @@ void expect_closing_inside_to_work(Handler handler) {
     EXPECT_EQ(network.statistics().handlers_threw, 0U);
 }
 
-TEST(CloseInsideAHandler, WorksInACoroutine) {
-    expect_closing_inside_to_work(close_inside);
-}
+TEST(CloseInsideAHandler, WorksInACoroutine) { expect_closing_inside_to_work(close_inside); }
 
-TEST(CloseInsideAHandler, WorksInACoroutineThatAwaitsIt) {
-    expect_closing_inside_to_work(async_close_inside);
-}
+TEST(CloseInsideAHandler, WorksInACoroutineThatAwaitsIt) { expect_closing_inside_to_work(async_close_inside); }
 
-TEST(CloseInsideAHandler, WorksInABlockingFunction) {
-    expect_closing_inside_to_work(close_inside_blocking);
-}
+TEST(CloseInsideAHandler, WorksInABlockingFunction) { expect_closing_inside_to_work(close_inside_blocking); }
 
 TEST(CloseInsideAHandler, WorksInAMessageHandlerWhichIsNotCalledAgain) {
     std::atomic<int> calls = 0;

@@ -96,7 +96,9 @@ TEST(Listening, OnNoHostServesBothFamilies) {
 
 TEST(Listening, TakesOverAUnixPathThatNobodyListensOnAnyMore) {
     const std::string address = fresh_address(carrier::unix_path);
-    { const raw_listener dead(address); }  // closed, but its file is still there
+    {
+        const raw_listener dead(address);
+    }  // closed, but its file is still there
     auto network = listen_echo(shape::message, {.address = address});
     ASSERT_TRUE(network.has_value()) << network.error().message();
     auto client = connect_to(address);

@@ -153,10 +153,17 @@ protected:
         for (std::size_t index = 0; index < count; ++index) {
             raw_peer peer(network.address());
             switch (index % 4) {
-                case 0: break;
-                case 1: peer.send("00000010 0102"); break;
-                case 2: peer.send(frame("hello")); break;
-                default: peer.send("ffffffff"); break;
+                case 0:
+                    break;
+                case 1:
+                    peer.send("00000010 0102");
+                    break;
+                case 2:
+                    peer.send(frame("hello"));
+                    break;
+                default:
+                    peer.send("ffffffff");
+                    break;
             }
             peer.reset();
         }
@@ -177,7 +184,7 @@ TEST_P(Storm, LeavesNoDescriptorAndNoMemoryBehind) {
     const std::size_t resident = resident_bytes();
     blow(10'000);
     EXPECT_TRUE(eventually([&] { return open_descriptors() == descriptors; })) << open_descriptors() << ", before: " << descriptors;
-    EXPECT_EQ(network.statistics().clients_accepted, 11'002U);
+    EXPECT_TRUE(eventually([&] { return network.statistics().clients_accepted == 11'002; }));
     if (!memory_is_measurable) return;
     constexpr std::size_t noise_of_the_allocator = std::size_t{4} << 20;  // 400 bytes a client
     EXPECT_LE(resident_bytes(), resident + noise_of_the_allocator);

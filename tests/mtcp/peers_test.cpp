@@ -37,9 +37,12 @@ protected:
 
     mnet::mtcp::network make_network(const mnet::mtcp::listen_options& options = {}) {
         switch (GetParam()) {
-            case shape::message: return serve([this](mnet::client& client, mnet::message) noexcept { handles.put(client.self()); }, options);
-            case shape::coroutine: return serve([this](mnet::client& client) { return hand_out(client, handles); }, options);
-            case shape::blocking: break;
+            case shape::message:
+                return serve([this](mnet::client& client, mnet::message) noexcept { handles.put(client.self()); }, options);
+            case shape::coroutine:
+                return serve([this](mnet::client& client) { return hand_out(client, handles); }, options);
+            case shape::blocking:
+                break;
         }
         return serve(
             [this](mnet::client& client) -> mnet::result<> {

@@ -52,9 +52,7 @@ raw_peer::raw_peer(std::string_view address) {
     require(::connect(socket_.get(), where.data(), where.length()) == 0, "connect");
 }
 
-raw_peer::raw_peer(mnet::base::unique_fd connected) : socket_(std::move(connected)) {
-    limit_waits();
-}
+raw_peer::raw_peer(mnet::base::unique_fd connected) : socket_(std::move(connected)) { limit_waits(); }
 
 void raw_peer::limit_waits() {
     const timeval minute{.tv_sec = 60, .tv_usec = 0};
@@ -70,9 +68,7 @@ void raw_peer::send(std::span<const std::byte> what) {
     }
 }
 
-void raw_peer::send(std::string_view hexadecimal) {
-    send(support::hex(hexadecimal));
-}
+void raw_peer::send(std::string_view hexadecimal) { send(support::hex(hexadecimal)); }
 
 std::size_t raw_peer::send_what_fits(std::span<const std::byte> what) {
     std::size_t sent = 0;
@@ -124,9 +120,7 @@ bytes raw_peer::receive_message() {
     return receive(mnet::wire::load_length(header.data()));
 }
 
-void raw_peer::finish() {
-    require(::shutdown(socket_.get(), SHUT_WR) == 0, "shutdown");
-}
+void raw_peer::finish() { require(::shutdown(socket_.get(), SHUT_WR) == 0, "shutdown"); }
 
 void raw_peer::reset() {
     const linger at_once{.l_onoff = 1, .l_linger = 0};
@@ -155,9 +149,7 @@ bytes frame(std::span<const std::byte> payload) {
     return whole;
 }
 
-bytes frame(std::string_view text) {
-    return frame(std::as_bytes(std::span(text)));
-}
+bytes frame(std::string_view text) { return frame(std::as_bytes(std::span(text))); }
 
 bytes pattern(std::size_t count, unsigned salt) {
     constexpr std::size_t period = std::size_t{251} * 256;
@@ -175,8 +167,6 @@ bool same(std::span<const std::byte> left, std::span<const std::byte> right) {
     return left.size() == right.size() && (left.empty() || std::memcmp(left.data(), right.data(), left.size()) == 0);
 }
 
-std::string text_of(std::span<const std::byte> what) {
-    return {reinterpret_cast<const char*>(what.data()), what.size()};
-}
+std::string text_of(std::span<const std::byte> what) { return {reinterpret_cast<const char*>(what.data()), what.size()}; }
 
 }  // namespace mtcp_test

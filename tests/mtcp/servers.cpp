@@ -61,19 +61,26 @@ private:
 
 std::string name_of(carrier what) {
     switch (what) {
-        case carrier::tcp_v4: return "TcpV4";
-        case carrier::tcp_v6: return "TcpV6";
-        case carrier::unix_path: return "UnixPath";
-        case carrier::unix_abstract: return "UnixAbstract";
+        case carrier::tcp_v4:
+            return "TcpV4";
+        case carrier::tcp_v6:
+            return "TcpV6";
+        case carrier::unix_path:
+            return "UnixPath";
+        case carrier::unix_abstract:
+            return "UnixAbstract";
     }
     return {};
 }
 
 std::string name_of(shape what) {
     switch (what) {
-        case shape::message: return "Message";
-        case shape::coroutine: return "Coroutine";
-        case shape::blocking: return "Blocking";
+        case shape::message:
+            return "Message";
+        case shape::coroutine:
+            return "Coroutine";
+        case shape::blocking:
+            return "Blocking";
     }
     return {};
 }
@@ -81,13 +88,16 @@ std::string name_of(shape what) {
 std::string fresh_address(carrier what) {
     static std::atomic<int> count = 0;
     switch (what) {
-        case carrier::tcp_v4: return "127.0.0.1:0";
-        case carrier::tcp_v6: return "[::1]:0";
+        case carrier::tcp_v4:
+            return "127.0.0.1:0";
+        case carrier::tcp_v6:
+            return "[::1]:0";
         case carrier::unix_path: {
             static const scratch_folder folder;
             return "unix://" + folder.path() + "/" + std::to_string(++count);
         }
-        case carrier::unix_abstract: return "unix://@mnet-test-" + std::to_string(::getpid()) + "-" + std::to_string(++count);
+        case carrier::unix_abstract:
+            return "unix://@mnet-test-" + std::to_string(::getpid()) + "-" + std::to_string(++count);
     }
     return {};
 }
@@ -95,7 +105,8 @@ std::string fresh_address(carrier what) {
 mnet::result<mnet::mtcp::network> listen_echo(shape how, const mnet::mtcp::listen_options& options, endings* ends) {
     switch (how) {
         case shape::message:
-            return mnet::mtcp::listen(options, [](mnet::client& client, mnet::message message) noexcept { (void)client.send(message.bytes()); });
+            return mnet::mtcp::listen(options,
+                                      [](mnet::client& client, mnet::message message) noexcept { (void)client.send(message.bytes()); });
         case shape::coroutine:
             return mnet::mtcp::listen(options, [ends](mnet::client& client) { return echo_coroutine(client, ends); });
         case shape::blocking:

@@ -68,12 +68,8 @@ protected:
     carrier what() const { return std::get<1>(GetParam()); }
 };
 
-inline std::string carrier_name(const testing::TestParamInfo<carrier>& info) {
-    return name_of(info.param);
-}
-inline std::string shape_name(const testing::TestParamInfo<shape>& info) {
-    return name_of(info.param);
-}
+inline std::string carrier_name(const testing::TestParamInfo<carrier>& info) { return name_of(info.param); }
+inline std::string shape_name(const testing::TestParamInfo<shape>& info) { return name_of(info.param); }
 inline std::string shape_and_carrier_name(const testing::TestParamInfo<std::tuple<shape, carrier>>& info) {
     return name_of(std::get<0>(info.param)) + "_" + name_of(std::get<1>(info.param));
 }
@@ -83,7 +79,7 @@ inline std::string shape_and_carrier_name(const testing::TestParamInfo<std::tupl
 /// Runs the suite (a class derived from one of the three above) for all that it is about.
 #define FOR_EVERY_CARRIER(suite) INSTANTIATE_TEST_SUITE_P(On, suite, testing::ValuesIn(mtcp_test::all_carriers), mtcp_test::carrier_name)
 #define FOR_EVERY_SHAPE(suite) INSTANTIATE_TEST_SUITE_P(As, suite, testing::ValuesIn(mtcp_test::all_shapes), mtcp_test::shape_name)
-#define FOR_EVERY_SHAPE_AND_CARRIER(suite)                                                                                                  \
-    INSTANTIATE_TEST_SUITE_P(As, suite,                                                                                                     \
-                             testing::Combine(testing::ValuesIn(mtcp_test::all_shapes), testing::ValuesIn(mtcp_test::all_carriers)),       \
+#define FOR_EVERY_SHAPE_AND_CARRIER(suite)                                                                                           \
+    INSTANTIATE_TEST_SUITE_P(As, suite,                                                                                              \
+                             testing::Combine(testing::ValuesIn(mtcp_test::all_shapes), testing::ValuesIn(mtcp_test::all_carriers)), \
                              mtcp_test::shape_and_carrier_name)

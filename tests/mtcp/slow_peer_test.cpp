@@ -133,8 +133,8 @@ mnet::task<mnet::result<>> fill_up(mnet::client& client, channel<std::error_code
 
 TEST(PeerThatNeverReadsFromACoroutine, MakesItsWriteSayWouldBlockAndItsFlushWait) {
     channel<std::error_code> told;
-    auto network = serve([&told](mnet::client& client) { return fill_up(client, told); },
-                         {.address = "127.0.0.1:0", .unsent_bytes_max = bound});
+    auto network =
+        serve([&told](mnet::client& client) { return fill_up(client, told); }, {.address = "127.0.0.1:0", .unsent_bytes_max = bound});
     raw_peer peer(network.address());
     EXPECT_EQ(told.take(), make_error_code(mnet::errc::would_block));
     EXPECT_EQ(told.take(), std::make_error_code(std::errc::timed_out));

@@ -59,6 +59,8 @@ check_rows tcp stream 16
 bench echo --connect "$address" --clients 5
 check_rows tcp echo 64
 stop_server
+expect_match "$folder/server.err" '^mnet: served [0-9]+ clients, .*; nothing was cut$'
+(($(wc -l <"$folder/server.err") == 1)) || fail "the server said more than its summary: $(cat "$folder/server.err")"
 
 # The table for people: a head with the machine, a line a size.
 expect_status 0 "$MNET_TOOL" bench stream --size 16,1K --seconds 0.05

@@ -2,6 +2,7 @@
 #include "process.hpp"
 
 #include <pthread.h>
+#include <sched.h>
 #include <sys/resource.h>
 
 #include <fmt/format.h>
@@ -17,6 +18,23 @@ std::size_t raise_descriptor_limit() noexcept {
     limit.rlim_cur = limit.rlim_max;
     if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) return before;
     return limit.rlim_cur;
+}
+
+std::vector<int> allowed_processors() {
+    cpu_set_t allowed;
+    CPU_ZERO(&allowed);
+    std::vector<int> numbers;
+    if (::sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return numbers;
+    for (int number = 0; number < CPU_SETSIZE; ++number)
+        if (CPU_ISSET(number, &allowed)) numbers.push_back(number);
+    return numbers;
+}
+
+void pin_to(int processor) noexcept {
+    cpu_set_t only;
+    CPU_ZERO(&only);
+    CPU_SET(processor, &only);
+    ::sched_setaffinity(0, sizeof(only), &only);
 }
 
 held_signals::held_signals() noexcept {

@@ -1,12 +1,20 @@
 // This process as the system sees it: descriptors, signals, lines on its standard streams.
 #pragma once
 #include <csignal>
+#include <cstddef>
 #include <string_view>
+#include <vector>
 
 namespace mnet::tool {
 
 /// Raises the soft bound on open descriptors to the hard one, as far as the system lets it; gives the bound in force.
 std::size_t raise_descriptor_limit() noexcept;
+
+/// The processors that this thread may run on, by number.
+std::vector<int> allowed_processors();
+
+/// From here on this thread, and what it starts, runs on that processor only. Safe between fork and exec.
+void pin_to(int processor) noexcept;
 
 /// SIGINT and SIGTERM, held back from this thread and from those that it starts, until `wait` takes one of them.
 class held_signals {

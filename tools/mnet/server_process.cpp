@@ -80,9 +80,11 @@ void end_all(int signal) noexcept {
 std::string no_process() { return fmt::format("no server process: {}", reason_text({errno, std::system_category()})); }
 
 /// The child's part of the start: never returns.
-[[noreturn]] void become_server(std::vector<char*>& arguments, pid_t starter, int lines, int errors) noexcept {
+[[noreturn]] void become_server(std::vector<char*>& arguments, std::optional<int> processor, pid_t starter, int lines,
+                                int errors) noexcept {
     ::setpgid(0, 0);  // a Ctrl-C at the terminal is for the starter, who ends this process in order
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (processor) pin_to(*processor);
     if (::getppid() != starter) ::_exit(0);
     sigset_t none;
     ::sigemptyset(&none);
@@ -97,7 +99,7 @@ std::string no_process() { return fmt::format("no server process: {}", reason_te
 
 }  // namespace
 
-server_process::server_process(const std::vector<std::string>& arguments) {
+server_process::server_process(const std::vector<std::string>& arguments, std::optional<int> processor) {
     std::vector<std::string> words{"mnet", "serve", "--json"};
     words.insert(words.end(), arguments.begin(), arguments.end());
     std::vector<char*> pointers;
@@ -113,7 +115,7 @@ server_process::server_process(const std::vector<std::string>& arguments) {
 
     const pid_t starter = ::getpid();
     process_ = ::fork();
-    if (process_ == 0) become_server(pointers, starter, write_end.get(), errors_.get());
+    if (process_ == 0) become_server(pointers, processor, starter, write_end.get(), errors_.get());
     if (process_ < 0) throw failure_exit(exit_code::unreachable, no_process());
     remember(process_);
     write_end.reset();
@@ -172,7 +174,7 @@ std::string server_process::stop() {
     }
     forget(process);
     if (!ended) return "the server process did not end when it was told to, and was killed";
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+    if ((WIFEXITED(status) && WEXITSTATUS(status) == 0) || (WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM)) return {};
     std::string text = said();
     if (!text.empty()) return text;
     if (WIFSIGNALED(status)) return fmt::format("the server process was ended by signal {}", WTERMSIG(status));

@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,8 +13,9 @@ namespace mnet::tool {
 
 class server_process {
 public:
-    /// Runs `mnet serve ARGUMENTS... --json` and waits until it listens. Throws failure_exit with what it said when it doesn't.
-    explicit server_process(const std::vector<std::string>& arguments);
+    /// Runs `mnet serve ARGUMENTS... --json`, on that processor only when one is given, and waits until it listens. Throws failure_exit with
+    /// what it said when it doesn't.
+    explicit server_process(const std::vector<std::string>& arguments, std::optional<int> processor = std::nullopt);
 
     server_process(server_process&& other) noexcept;
     server_process& operator=(server_process&&) = delete;
