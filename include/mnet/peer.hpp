@@ -15,7 +15,7 @@ namespace mnet::inline v1 {
 
 namespace detail {
 class mailbox;
-}
+}  // namespace detail
 
 class MNET_API peer {
 public:

@@ -9,9 +9,9 @@
 namespace mnet::inline v1 {
 
 struct client_statistics {
-    std::uint64_t messages_sent = 0;        // committed
-    std::uint64_t payload_bytes_sent = 0;   // of these
-    std::uint64_t messages_received = 0;    // given to the user
+    std::uint64_t messages_sent = 0;       // committed
+    std::uint64_t payload_bytes_sent = 0;  // of these
+    std::uint64_t messages_received = 0;   // given to the user
     std::uint64_t payload_bytes_received = 0;
     std::uint64_t wire_bytes_sent = 0;      // taken by the kernel, lengths included
     std::uint64_t wire_bytes_received = 0;  // taken from the kernel, lengths included
@@ -29,7 +29,7 @@ struct network_statistics {
     std::uint64_t clients_failed = 0;    // ended by anything but end_of_stream or our own close
     std::uint64_t accept_pauses = 0;     // times that accepting stopped for want of descriptors or memory
     std::uint64_t handlers_threw = 0;
-    std::uint64_t messages_sent = 0;     // as in client_statistics, summed
+    std::uint64_t messages_sent = 0;  // as in client_statistics, summed
     std::uint64_t payload_bytes_sent = 0;
     std::uint64_t messages_received = 0;
     std::uint64_t payload_bytes_received = 0;
@@ -37,7 +37,7 @@ struct network_statistics {
     std::uint64_t wire_bytes_received = 0;
     std::uint64_t writes_refused = 0;
     std::uint64_t pauses = 0;
-    std::uint64_t system_calls = 0;      // made by the network's loops
+    std::uint64_t system_calls = 0;  // made by the network's loops
 };
 
 /// What became of the bytes that were committed, at a close.

@@ -21,7 +21,10 @@ class client;
 class [[nodiscard]] writer {
 public:
     writer(writer&& other) noexcept
-        : transport_(std::exchange(other.transport_, nullptr)), room_(other.room_), filled_(other.filled_), overflowed_(other.overflowed_) {}
+        : transport_(std::exchange(other.transport_, nullptr)),
+          room_(other.room_),
+          filled_(other.filled_),
+          overflowed_(other.overflowed_) {}
     writer& operator=(writer&&) = delete;
 
     /// Discards what was not committed.

@@ -48,21 +48,13 @@ result<> client::wait(const operation& op) noexcept {
     return transport_->fill(op);
 }
 
-result<> client::flush(const operation& op) noexcept {
-    return transport_->flush(op);
-}
+result<> client::flush(const operation& op) noexcept { return transport_->flush(op); }
 
-delivery client::close(const operation& op) noexcept {
-    return transport_->close(op);
-}
+delivery client::close(const operation& op) noexcept { return transport_->close(op); }
 
-result<> client::reconnect(std::string_view address) {
-    return transport_->reconnect(address);
-}
+result<> client::reconnect(std::string_view address) { return transport_->reconnect(address); }
 
-peer client::self() const {
-    return peer(transport_->box());
-}
+peer client::self() const { return peer(transport_->box()); }
 
 std::vector<peer> client::others() const {
     std::vector<peer> others;

@@ -16,8 +16,7 @@ std::size_t cost(const posted_message& message) noexcept {
 
 }  // namespace
 
-mailbox::mailbox(std::uint64_t id, bounds limits, std::shared_ptr<bell> bell) noexcept
-    : id_(id), bounds_(limits), bell_(std::move(bell)) {}
+mailbox::mailbox(std::uint64_t id, bounds limits, std::shared_ptr<bell> bell) noexcept : id_(id), bounds_(limits), bell_(std::move(bell)) {}
 
 bool mailbox::live() const {
     const std::scoped_lock lock(mutex_);

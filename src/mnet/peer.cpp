@@ -19,12 +19,8 @@ void peer::close() const {
     if (box_) box_->request_close();
 }
 
-bool peer::live() const noexcept {
-    return box_ && box_->live();
-}
+bool peer::live() const noexcept { return box_ && box_->live(); }
 
-std::uint64_t peer::id() const noexcept {
-    return box_ ? box_->id() : 0;
-}
+std::uint64_t peer::id() const noexcept { return box_ ? box_->id() : 0; }
 
 }  // namespace mnet::inline v1

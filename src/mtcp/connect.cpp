@@ -17,9 +17,7 @@ task<result<client>> dial_on(detail::worker& where, std::string_view address, co
     return detail::dial_on(where, std::string(address), detail::limits_of(options), detail::dial_span(options));
 }
 
-task<result<client>> fail_with(std::error_code why) {
-    co_return failure(why);
-}
+task<result<client>> fail_with(std::error_code why) { co_return failure(why); }
 
 }  // namespace
 

@@ -39,9 +39,7 @@ connection::~connection() {
     worker_.leave(*this);
 }
 
-void connection::adopt(std::unique_ptr<worker> own) noexcept {
-    own_worker_ = std::move(own);
-}
+void connection::adopt(std::unique_ptr<worker> own) noexcept { own_worker_ = std::move(own); }
 
 result<> connection::attach(int accepted) noexcept {
     auto attached = worker_.loop().attach(*this, accepted);

@@ -106,9 +106,7 @@ private:
     std::coroutine_handle<> handle_{};
 };
 
-operation until(worker& where, std::chrono::nanoseconds due) noexcept {
-    return {.deadline = within(due - where.loop().now())};
-}
+operation until(worker& where, std::chrono::nanoseconds due) noexcept { return {.deadline = within(due - where.loop().now())}; }
 
 }  // namespace
 

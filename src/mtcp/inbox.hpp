@@ -12,7 +12,7 @@
 
 namespace mnet::inline v1::io {
 class loop;
-}
+}  // namespace mnet::inline v1::io
 
 namespace mnet::inline v1::mtcp::detail {
 

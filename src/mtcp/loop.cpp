@@ -15,19 +15,20 @@ loop::loop(loop&&) noexcept = default;
 loop& loop::operator=(loop&&) noexcept = default;
 loop::~loop() = default;
 
-result<loop> loop::make() {
-    return loop_access::make(detail::kernel());
-}
+result<loop> loop::make() { return loop_access::make(detail::kernel()); }
 
 void loop::turn() {
-    { const detail::turn outside(*worker_); }  // sends what coroutines committed that ran outside of the loop's own turns
+    {
+        const detail::turn outside(*worker_);
+    }  // sends what coroutines committed that ran outside of the loop's own turns
     worker_->loop().run_once(io::never);
 }
 
 result<loop> loop_access::make(const detail::environment& world) {
     auto engine = world.make_loop();
     if (!engine) return failure(engine.error());
-    return loop(std::make_unique<detail::worker>(*std::move(engine), detail::worker::kind::shared_loop, detail::limits_of(connect_options{}), nullptr));
+    return loop(std::make_unique<detail::worker>(*std::move(engine), detail::worker::kind::shared_loop,
+                                                 detail::limits_of(connect_options{}), nullptr));
 }
 
 }  // namespace mnet::inline v1::mtcp

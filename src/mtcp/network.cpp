@@ -22,29 +22,17 @@ network::~network() {
     if (core_) (void)core_->stop(stop_within_5_seconds);
 }
 
-std::string network::address() const {
-    return core_->address();
-}
+std::string network::address() const { return core_->address(); }
 
-std::string_view network::engine() const noexcept {
-    return core_->engine();
-}
+std::string_view network::engine() const noexcept { return core_->engine(); }
 
-network_statistics network::statistics() const {
-    return core_->statistics();
-}
+network_statistics network::statistics() const { return core_->statistics(); }
 
-std::size_t network::broadcast(std::span<const std::byte> bytes) {
-    return core_->broadcast(bytes);
-}
+std::size_t network::broadcast(std::span<const std::byte> bytes) { return core_->broadcast(bytes); }
 
-farewell network::stop(mnet::deadline deadline) {
-    return core_->stop(deadline);
-}
+farewell network::stop(mnet::deadline deadline) { return core_->stop(deadline); }
 
-result<> network::wait(const operation& op) {
-    return core_->wait(op);
-}
+result<> network::wait(const operation& op) { return core_->wait(op); }
 
 result<network> listen(const listen_options& options, detail::any_handler handler) {
     auto core = detail::open_network(detail::kernel(), options, std::move(handler));

@@ -30,7 +30,10 @@ std::chrono::nanoseconds cut_after(std::chrono::nanoseconds span) noexcept {
 }  // namespace
 
 network_core::network_core(const environment& world, const listen_options& options, any_handler handler)
-    : world_(world), handler_(std::move(handler)), limits_(limits_of(options)), clients_max_(std::max<std::size_t>(options.clients_max, 1)) {}
+    : world_(world),
+      handler_(std::move(handler)),
+      limits_(limits_of(options)),
+      clients_max_(std::max<std::size_t>(options.clients_max, 1)) {}
 
 network_core::~network_core() {
     for (station& each : stations_) {
@@ -74,8 +77,7 @@ result<> network_core::open_stations(const listen_options& options, const io::en
         fresh.work = std::make_unique<worker>(*std::move(loop), worker::kind::shared_loop, limits_, this);
         fresh.door = std::make_unique<acceptor>(*fresh.work, *this);
         const bool along = index > 0 && where.is_unix();
-        const auto bound =
-            fresh.door->listen(target, {.reuse_port = loops > 1, .along = along ? stations_.front().door.get() : nullptr});
+        const auto bound = fresh.door->listen(target, {.reuse_port = loops > 1, .along = along ? stations_.front().door.get() : nullptr});
         if (!bound) return failure(bound.error());
         if (index == 0) bound_ = target = *bound;
         engine_ = fresh.work->loop().name();

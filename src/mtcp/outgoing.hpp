@@ -65,8 +65,8 @@ private:
     mnet::detail::send_window& window_;
     base::block_pool& pool_;
     std::size_t unsent_bytes_max_;
-    base::block* head_ = nullptr;  // full blocks, oldest first, up to `tail_`
-    base::block* tail_ = nullptr;  // the window's block; its committed bytes end at window_.next
+    base::block* head_ = nullptr;      // full blocks, oldest first, up to `tail_`
+    base::block* tail_ = nullptr;      // the window's block; its committed bytes end at window_.next
     std::byte* frozen_end_ = nullptr;  // once frozen, where the window's committed bytes end
     std::size_t queued_bytes_ = 0;     // unsent, in the blocks before `tail_`
     std::uint64_t done_bytes_ = 0;     // taken or dropped

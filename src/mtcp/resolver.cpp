@@ -72,8 +72,7 @@ result<endpoints> resolve_slowly(const address& what, bool to_listen) {
     return all;
 }
 
-result<> resolve_elsewhere(const address& what, std::shared_ptr<inbox> inbox,
-                           std::move_only_function<void(result<endpoints>)> done) {
+result<> resolve_elsewhere(const address& what, std::shared_ptr<inbox> inbox, std::move_only_function<void(result<endpoints>)> done) {
     // Detached, because nothing can interrupt the system's resolver: a loop that ends meanwhile leaves it behind, and its answer is dropped.
     try {
         std::thread([what, inbox = std::move(inbox), done = std::move(done)]() mutable {

@@ -24,7 +24,6 @@ std::optional<result<endpoints>> resolve_at_once(const address& what, bool to_li
 result<endpoints> resolve_slowly(const address& what, bool to_listen);
 
 /// `resolve_slowly` on a thread of its own; `done` is then called on the inbox's loop, or never when that is gone.
-result<> resolve_elsewhere(const address& what, std::shared_ptr<inbox> inbox,
-                           std::move_only_function<void(result<endpoints>)> done);
+result<> resolve_elsewhere(const address& what, std::shared_ptr<inbox> inbox, std::move_only_function<void(result<endpoints>)> done);
 
 }  // namespace mnet::inline v1::mtcp::detail

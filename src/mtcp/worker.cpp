@@ -47,9 +47,7 @@ worker::~worker() {
     MNET_ASSERT(members_.empty(), "the clients of a loop end before it");
 }
 
-void worker::join(connection& member) noexcept {
-    members_.push_back(member);
-}
+void worker::join(connection& member) noexcept { members_.push_back(member); }
 
 void worker::leave(connection& member) noexcept {
     members_.erase(member);

@@ -66,8 +66,7 @@ std::size_t any_size(choices& dice) noexcept {
 /// Sends messages, now and then ahead of the answers, and checks each answer against what was sent.
 task<void> talk(mtcp::loop& loop, std::string address, std::uint64_t number, std::uint64_t seed, outcome& told) {
     choices dice(seed * 31 + number);
-    const mtcp::connect_options options{
-        .dial_timeout = 5s, .message_bytes_max = message_bytes_max, .unsent_bytes_max = unsent_bytes_max};
+    const mtcp::connect_options options{.dial_timeout = 5s, .message_bytes_max = message_bytes_max, .unsent_bytes_max = unsent_bytes_max};
     auto connected = co_await mtcp::async_connect(loop, address, options);
     if (!connected) {
         told.error = connected.error();
@@ -219,13 +218,9 @@ void hostile(std::uint64_t seed) {
 
 class SimulatedSeeds : public testing::TestWithParam<std::uint64_t> {};
 
-TEST_P(SimulatedSeeds, LoseNothingWhereTheNetworkLosesNothing) {
-    for_seeds(GetParam() * 125, 125, lossless);
-}
+TEST_P(SimulatedSeeds, LoseNothingWhereTheNetworkLosesNothing) { for_seeds(GetParam() * 125, 125, lossless); }
 
-TEST_P(SimulatedSeeds, LoseNothingWithoutAnErrorWhereTheNetworkIsHostile) {
-    for_seeds(GetParam() * 125, 125, hostile);
-}
+TEST_P(SimulatedSeeds, LoseNothingWithoutAnErrorWhereTheNetworkIsHostile) { for_seeds(GetParam() * 125, 125, hostile); }
 
 INSTANTIATE_TEST_SUITE_P(Shards, SimulatedSeeds, testing::Range<std::uint64_t>(0, 8));
 
@@ -252,10 +247,9 @@ TEST(SimulatedBlockingClient, TalksToAServerOfTheSameThread) {
 TEST(SimulatedBlockingClient, GetsItsAnswersHoweverSlowlyItReads) {
     world world(2);
     const test::simulated_environment environment(world);
-    const auto server = environment.listen({.address = "127.0.0.1:0", .unsent_bytes_max = 10'000},
-                                           mtcp::detail::message_handler([](client& client, message message) noexcept {
-                                               (void)client.send(message.bytes());
-                                           }));
+    const auto server = environment.listen(
+        {.address = "127.0.0.1:0", .unsent_bytes_max = 10'000},
+        mtcp::detail::message_handler([](client& client, message message) noexcept { (void)client.send(message.bytes()); }));
     ASSERT_NE(server, nullptr);
     {
         auto client = environment.connect(server->address());

@@ -26,7 +26,7 @@ class mailbox;
 struct send_window {
     std::byte* next = nullptr;
     std::byte* limit = nullptr;
-    bool writer_open = false;  // a writer points into it: the memory must stay
+    bool writer_open = false;    // a writer points into it: the memory must stay
     std::uint64_t messages = 0;  // committed; their bytes are counted by who drains the window
 };
 

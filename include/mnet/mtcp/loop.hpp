@@ -18,7 +18,7 @@ namespace mnet::inline v1::mtcp {
 
 namespace detail {
 class worker;
-}
+}  // namespace detail
 
 class [[nodiscard]] MNET_API loop {
 public:

@@ -21,9 +21,7 @@ constexpr int accepts_a_turn_max = 64;
 constexpr std::uint32_t stream_events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 
 /// Listeners and streams share the event's pointer; both are aligned, so that its lowest bit tells them apart.
-void* tagged(listener& what) noexcept {
-    return reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(&what) | 1U);
-}
+void* tagged(listener& what) noexcept { return reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(&what) | 1U); }
 
 /// A signal must not pass for an empty or a full socket: no edge would follow.
 template <typename Call>
@@ -245,13 +243,9 @@ std::size_t epoll_loop::unacknowledged_bytes(const stream& stream) const noexcep
     return stream.handle >= 0 ? unacknowledged_bytes_of(stream.handle) : 0;
 }
 
-result<endpoint> epoll_loop::local_endpoint(const stream& stream) const noexcept {
-    return local_endpoint_of(stream.handle);
-}
+result<endpoint> epoll_loop::local_endpoint(const stream& stream) const noexcept { return local_endpoint_of(stream.handle); }
 
-result<endpoint> epoll_loop::remote_endpoint(const stream& stream) const noexcept {
-    return remote_endpoint_of(stream.handle);
-}
+result<endpoint> epoll_loop::remote_endpoint(const stream& stream) const noexcept { return remote_endpoint_of(stream.handle); }
 
 void epoll_loop::wake() noexcept {
     const std::uint64_t one = 1;
