@@ -179,8 +179,8 @@ protected:
 FOR_EVERY_SHAPE(Storm);
 
 TEST_P(Storm, LeavesNoDescriptorAndNoMemoryBehind) {
-    blow(1000);
     const std::size_t descriptors = open_descriptors();
+    blow(1000);
     const std::size_t resident = resident_bytes();
     blow(10'000);
     EXPECT_TRUE(eventually([&] { return open_descriptors() == descriptors; })) << open_descriptors() << ", before: " << descriptors;
