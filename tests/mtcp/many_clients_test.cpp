@@ -183,7 +183,7 @@ TEST_P(Storm, LeavesNoDescriptorAndNoMemoryBehind) {
     blow(1000);
     const std::size_t resident = resident_bytes();
     blow(10'000);
-    EXPECT_TRUE(eventually([&] { return open_descriptors() == descriptors; })) << open_descriptors() << ", before: " << descriptors;
+    EXPECT_TRUE(eventually([&] { return open_descriptors() <= descriptors; })) << open_descriptors() << ", before: " << descriptors;
     EXPECT_TRUE(eventually([&] { return network.statistics().clients_accepted == 11'002; }));
     if (!memory_is_measurable) return;
     constexpr std::size_t noise_of_the_allocator = std::size_t{4} << 20;  // 400 bytes a client

@@ -29,8 +29,8 @@ for handler in message coroutine blocking; do
         start_server "$where" --discard --handler "$handler"
         expect_status 0 send --no-reply --count 1000 --size 10K
         expect_output ''
-        stop_server
-        expect_match "$folder/server.err" '^mnet: served 1 clients, received 1,000 messages \(10,240,000 bytes\), sent 0 messages'
+        stop_server # perhaps before it has read all that its system had taken for it
+        expect_match "$folder/server.err" '^mnet: served 1 clients, received [0-9,]+ messages \([0-9,]+ bytes\), sent 0 messages'
     done
 done
 
