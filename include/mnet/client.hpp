@@ -243,8 +243,9 @@ class [[nodiscard]] flush_awaiter : detail::waiting {
 public:
     bool await_ready() const noexcept { return false; }
     bool await_suspend(std::coroutine_handle<> handle) noexcept {
+        handle_ = handle;
         const bool suspended = transport_->start_flush(handle, op_);
-        if (suspended) handle_ = handle;
+        if (!suspended) handle_ = {};
         return suspended;
     }
     result<> await_resume() noexcept {
@@ -261,8 +262,9 @@ class [[nodiscard]] close_awaiter : detail::waiting {
 public:
     bool await_ready() const noexcept { return false; }
     bool await_suspend(std::coroutine_handle<> handle) noexcept {
+        handle_ = handle;
         const bool suspended = transport_->start_close(handle, op_);
-        if (suspended) handle_ = handle;
+        if (!suspended) handle_ = {};
         return suspended;
     }
     delivery await_resume() noexcept {

@@ -175,6 +175,7 @@ bool connection::start_fill(std::coroutine_handle<> waiting, const operation& op
         reading_.set_outcome(std::make_error_code(std::errc::operation_canceled));
         return false;
     }
+    const turn turn(worker_);  // a coroutine's first step may run outside of the loop: what it committed leaves all the same
     borrow();
     reading_.begin(waiting, op);
     worker_.loop().receive(*this);

@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::size_t window_bytes = std::size_t{256} << 10;
 
+constexpr std::size_t smallest_block_bytes = 256;
+
 /// Released memory that a loop keeps for the next client: enough for a window each way and a few large messages in a row.
 constexpr std::size_t retained_bytes_max = std::size_t{4} << 20;
 
@@ -35,8 +37,21 @@ worker::worker(std::unique_ptr<io::loop> loop, kind what, const limits& limits, 
       inbox_(std::make_shared<inbox>(*loop_)),
       stop_timer_(this, [](void* self) noexcept { static_cast<worker*>(self)->cut_all(); }) {
     loop_->on_wake(this, [](void* self) noexcept { static_cast<worker*>(self)->woken(); });
+    if (!is_private()) warm_up();
     // A private loop's connection spins on its own socket, which costs half the system calls (connection::fill).
     if (!is_private()) loop_->spin(limits_.spin);
+}
+
+/// One block of every size that a half frame can move to, so that no client allocates the first of its kind later.
+void worker::warm_up() noexcept {
+    base::block* kept = nullptr;
+    for (std::size_t bytes = window_bytes; bytes >= smallest_block_bytes; bytes /= 2) {
+        base::block* const fresh = pool_.acquire(bytes);
+        if (fresh == nullptr) break;
+        fresh->next = kept;
+        kept = fresh;
+    }
+    while (kept != nullptr) pool_.release(std::exchange(kept, kept->next));
 }
 
 worker::~worker() {

@@ -83,6 +83,7 @@ public:
 
 private:
     friend class turn;
+    void warm_up() noexcept;
     void settle() noexcept;
     void woken();
     void cut_all() noexcept;

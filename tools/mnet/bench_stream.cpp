@@ -21,12 +21,9 @@ using bench::stamping;
 
 constexpr std::array<std::size_t, 6> stream_sizes{0, 16, 64, 256, 1024, 16384};
 
-/// A flush every so often keeps what is written in the cache until the kernel copies it; far behind it, memory would be the limit.
+/// A flush every so often keeps what is written in the cache until the kernel copies it. Without, a sender that is faster than its receiver
+/// runs up to `unsent_bytes_max` ahead, through cold memory: up to 2 x slower from 1 KiB up.
 constexpr std::size_t batch_bytes = std::size_t{64} << 10;
-
-// What is committed and unsent stays in the cache, and the kernel gets it while the receiver still has something to read. With the 8 MiB
-// that a client is allowed by default, a sender that is faster than its receiver goes through cold memory: up to 2 x slower from 1 KiB up.
-constexpr std::size_t unsent_bytes_max = std::size_t{256} << 10;
 
 /// Copies each message from a source that stays in the cache, and numbers it.
 template <stamping Stamping>
@@ -78,9 +75,7 @@ std::span<const std::size_t> sizes_or(const bench_options& options, std::span<co
 }
 
 exit_code stream_rows(const bench_options& options, bench_site& site, std::string_view work, std::span<const std::size_t> sizes) {
-    mtcp::connect_options settings = site.connect_options();
-    settings.unsent_bytes_max = unsent_bytes_max;
-    client client = site.connect(settings);
+    client client = site.connect(site.connect_options());
     std::optional<bench::plain::connection> plain;
     if (site.has_plain()) plain.emplace(site.connect_plain(std::ranges::max(sizes)));
 
