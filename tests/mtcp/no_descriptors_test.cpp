@@ -42,12 +42,14 @@ void expect_echo(raw_peer& peer) {
 
 class NoDescriptors : public EveryShape {
 protected:
+    const bool settled = descriptors_of_earlier_tests_are_closed();
     mnet::mtcp::network network = echo_server(GetParam());
     raw_peer first{network.address()};
 };
 FOR_EVERY_SHAPE(NoDescriptors);
 
 TEST_P(NoDescriptors, PauseAcceptingAndTheClientsThatAreThereGoOn) {
+    ASSERT_TRUE(settled);
     expect_echo(first);
     spare_sockets spare(5);
     std::vector<raw_peer> waiting;
@@ -63,6 +65,7 @@ TEST_P(NoDescriptors, PauseAcceptingAndTheClientsThatAreThereGoOn) {
 }
 
 TEST_P(NoDescriptors, DontMakeALoopSpin) {
+    ASSERT_TRUE(settled);
     expect_echo(first);
     spare_sockets spare(1);
     const no_descriptors short_of_them;
@@ -76,6 +79,7 @@ TEST_P(NoDescriptors, DontMakeALoopSpin) {
 }
 
 TEST(NoDescriptorsUntilAClientLeaves, AcceptingResumesAtOnceWithTheNextClient) {
+    ASSERT_TRUE(descriptors_of_earlier_tests_are_closed());
     auto network = echo_server(shape::message);
     raw_peer first(network.address());
     expect_echo(first);
@@ -89,6 +93,7 @@ TEST(NoDescriptorsUntilAClientLeaves, AcceptingResumesAtOnceWithTheNextClient) {
 }
 
 TEST(NoDescriptorsToConnect, IsTheKernelsError) {
+    ASSERT_TRUE(descriptors_of_earlier_tests_are_closed());
     auto network = echo_server(shape::message);
     const no_descriptors short_of_them;
     const auto client = mnet::mtcp::connect(network.address());
@@ -97,6 +102,7 @@ TEST(NoDescriptorsToConnect, IsTheKernelsError) {
 }
 
 TEST(NoDescriptorsToListen, IsTheKernelsError) {
+    ASSERT_TRUE(descriptors_of_earlier_tests_are_closed());
     const no_descriptors short_of_them;
     const auto network = listen_echo(shape::message, {.address = "127.0.0.1:0"});
     ASSERT_FALSE(network.has_value());
@@ -104,6 +110,7 @@ TEST(NoDescriptorsToListen, IsTheKernelsError) {
 }
 
 TEST(NoDescriptorsForALoop, IsTheKernelsError) {
+    ASSERT_TRUE(descriptors_of_earlier_tests_are_closed());
     const no_descriptors short_of_them;
     const auto loop = mnet::mtcp::loop::make();
     ASSERT_FALSE(loop.has_value());

@@ -1,6 +1,8 @@
 // Descriptors and memory: see resources.hpp.
 #include "resources.hpp"
 
+#include "channel.hpp"
+
 #include <algorithm>
 #include <cstdlib>
 #include <fcntl.h>
@@ -11,10 +13,20 @@
 
 namespace mtcp_test {
 
+namespace {
+
+const std::size_t open_at_start = open_descriptors();
+
+}  // namespace
+
 std::size_t open_descriptors() {
     std::size_t count = 0;
     for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) count += entry.path().empty() ? 0 : 1;
     return count - 1;  // the iterator's own
+}
+
+bool descriptors_of_earlier_tests_are_closed() {
+    return eventually([] { return open_descriptors() <= open_at_start; });
 }
 
 std::size_t resident_bytes() {

@@ -10,6 +10,9 @@ namespace mtcp_test {
 /// Open descriptors of this process.
 std::size_t open_descriptors();
 
+/// Waits until no more are open than when the program began: threads of an earlier test's network may still be closing theirs.
+bool descriptors_of_earlier_tests_are_closed();
+
 /// Resident memory of this process. Freed memory that the allocator keeps is given back first.
 std::size_t resident_bytes();
 

@@ -97,10 +97,13 @@ TEST_P(Stopping, CutsAPeerThatNeverReadsAtItsDeadline) {
     raw_peer peer(network.address());
     const bytes question = frame(pattern(200'000));
     std::size_t sent = 0;
-    ASSERT_TRUE(eventually([&] {  // until an answer fits nowhere any more
-        sent += peer.send_what_fits(std::span(question).subspan(sent % question.size()));
+    int quiet = 0;
+    ASSERT_TRUE(eventually([&] {  // until an answer fits nowhere, and goes on not to fit
+        const std::size_t more = peer.send_what_fits(std::span(question).subspan(sent % question.size()));
+        sent += more;
         const auto told = network.statistics();
-        return told.payload_bytes_sent + 4 * told.messages_sent > told.wire_bytes_sent;
+        quiet = more == 0 && told.payload_bytes_sent + 4 * told.messages_sent > told.wire_bytes_sent ? quiet + 1 : 0;
+        return quiet > 2000;
     }));
     const mnet::farewell farewell = network.stop(within(200ms));
     EXPECT_FALSE(farewell.complete());
