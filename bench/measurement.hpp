@@ -1,9 +1,12 @@
 // What one round of a benchmark measures, and the clocks and counters of a process that it is made from.
 #pragma once
+#include <sys/types.h>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
+#include <optional>
 
 namespace mnet::bench {
 
@@ -21,8 +24,9 @@ struct usage {
 /// This process, now. System calls are counted by whoever makes them.
 usage usage_now(std::uint64_t system_calls) noexcept;
 
-/// Memory of this process that is in RAM, exactly: the kernel walks the pages (proc(5), smaps_rollup). 0 when it does not tell.
-std::uint64_t resident_bytes() noexcept;
+/// Memory of a process (this one without an id) that is in RAM, exactly: the kernel walks the pages (proc(5), smaps_rollup). 0 when it
+/// does not tell.
+std::uint64_t resident_bytes(std::optional<pid_t> process = std::nullopt) noexcept;
 
 /// How long both sides of a benchmark poll before they sleep, when they are told to spin.
 inline constexpr std::chrono::microseconds spin_time{1000};

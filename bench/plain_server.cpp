@@ -1,7 +1,8 @@
 // The plain server: one thread, epoll for the many connections that echo or ask, and a blocking connection of its own for the one that
 // streams or plays ping-pong, as long as that lasts. See plain_sockets.hpp.
-#include "allocations.hpp"
 #include "plain_sockets.hpp"
+
+#include <mnet/allocation_counter.hpp>
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -153,13 +154,13 @@ void server::writable(session& session) {
 
 bool server::handle(session& session, std::span<const std::byte> payload) {
     const auto request = [&] {
-        const uncounted_allocations pause;
+        const diagnostics::uncounted_allocations pause;
         return parse_request({reinterpret_cast<const char*>(payload.data()), payload.size()});
     }();
     if (!request || request->size > wire::length_max) return false;
     if (request->work == work::stream || request->work == work::pingpong) return serve_alone(session, *request);
 
-    const uncounted_allocations pause;
+    const diagnostics::uncounted_allocations pause;
     session.echoes = request->work == work::echo;
     const answer counters{.usage = usage_now(system_calls_), .resident_bytes = resident_bytes()};
     connection once(std::move(session.socket), waiting::blocking, 0);

@@ -4,7 +4,7 @@
 //
 // - plain_sockets.cpp: `connection`, one blocking socket with its two buffers.
 // - plain_work.cpp: stream and ping-pong over a connection, both ends.
-// - plain_echo.cpp: many connections at once over epoll, the client's end.
+// - plain_echo.cpp: many connections at once over epoll, the client's end. plain_latency.cpp: the same at a fixed rate.
 // - plain_server.cpp: the server: epoll for many, a blocking connection while a stream or a ping-pong lasts.
 #pragma once
 #include "base/unique_fd.hpp"
@@ -22,6 +22,10 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+namespace mnet::bench {
+class open_loop;
+}  // namespace mnet::bench
 
 namespace mnet::bench::plain {
 
@@ -144,6 +148,25 @@ private:
     struct state;
     explicit echo_clients(std::unique_ptr<state> made) noexcept;
     result<measurement> run(std::chrono::nanoseconds duration, std::size_t depth);
+
+    std::unique_ptr<state> state_;
+};
+
+/// Many connections that echo, driven by one thread that polls: an open loop.
+class paced_clients {
+public:
+    static result<paced_clients> open(const std::string& address, std::size_t count, std::size_t size);
+
+    paced_clients(paced_clients&&) noexcept;
+    paced_clients& operator=(paced_clients&&) noexcept;
+    ~paced_clients();
+
+    /// Writes what `plan` has due, until all is answered. The receiver's usage is left to the caller.
+    result<measurement> measure(open_loop& plan);
+
+private:
+    struct state;
+    explicit paced_clients(std::unique_ptr<state> made) noexcept;
 
     std::unique_ptr<state> state_;
 };

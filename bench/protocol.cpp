@@ -41,7 +41,8 @@ std::string to_text(const answer& answer) {
                 {"allocations", answer.usage.allocations},
                 {"system_calls", answer.usage.system_calls},
                 {"resident_bytes", answer.resident_bytes},
-                {"plain_address", answer.plain_address}}
+                {"plain_address", answer.plain_address},
+                {"engine", answer.engine}}
         .dump();
 }
 
@@ -69,6 +70,7 @@ std::optional<answer> parse_answer(std::string_view text) {
     const auto address = object.find("plain_address");
     if (address == object.end() || !address->is_string()) return std::nullopt;
     parsed.plain_address = address->get<std::string>();
+    parsed.engine = object.value("engine", std::string());
     return parsed;
 }
 

@@ -33,6 +33,7 @@ struct answer {
     bench::usage usage{};
     std::uint64_t resident_bytes = 0;
     std::string plain_address{};
+    std::string engine{};  // the server's
 };
 
 std::string to_text(const request& request);

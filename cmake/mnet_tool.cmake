@@ -1,5 +1,6 @@
-# The tool `mnet`: tools/mnet/ and the plain-socket program of bench/, in one executable that needs no libmnet.so beside it.
-file(GLOB_RECURSE tool_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tools/mnet/*.cpp" "${PROJECT_SOURCE_DIR}/bench/*.cpp")
+# The tool `mnet`: tools/mnet/ and the plain-socket program of bench/, in one executable that needs no libmnet.so beside it. The programs
+# of bench/peers/ are not in it: mnet_peers.cmake.
+file(GLOB tool_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tools/mnet/*.cpp" "${PROJECT_SOURCE_DIR}/bench/*.cpp")
 if(tool_sources)
     find_package(CLI11 REQUIRED)
     find_package(fmt REQUIRED)
@@ -11,5 +12,5 @@ if(tool_sources)
     target_include_directories(mnet_tool PRIVATE
         "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/tools" "${PROJECT_SOURCE_DIR}/tools/mnet" "${PROJECT_SOURCE_DIR}/bench")
     target_compile_definitions(mnet_tool PRIVATE MNET_VERSION="${PROJECT_VERSION}")
-    target_link_libraries(mnet_tool PRIVATE mnet_inside CLI11::CLI11 fmt::fmt nlohmann_json::nlohmann_json)
+    target_link_libraries(mnet_tool PRIVATE mnet_inside mnet::allocation_counter CLI11::CLI11 fmt::fmt nlohmann_json::nlohmann_json)
 endif()

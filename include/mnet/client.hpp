@@ -72,7 +72,7 @@ public:
     }
 
     /// As `read`, for coroutines: `co_await client.async_read()`. One at a time a client.
-    read_awaiter async_read(const operation& op = {}) noexcept;
+    read_awaiter async_read(operation op = {}) noexcept;
 
     /// Waits until `try_read` gives a message, and takes none. Errors: as `read`.
     result<> wait(const operation& op = {}) noexcept;
@@ -108,7 +108,7 @@ public:
     result<> flush(const operation& op = {}) noexcept;
 
     /// As `flush`, for coroutines, where it does wait. One at a time a client.
-    flush_awaiter async_flush(const operation& op = {}) noexcept;
+    flush_awaiter async_flush(operation op = {}) noexcept;
 
     // Ending ----------------------------------------------------------------------------------------------------------------------
 
@@ -120,7 +120,7 @@ public:
     delivery close(const operation& op = close_within_5_seconds) noexcept;
 
     /// As `close`, for coroutines, where it does wait.
-    close_awaiter async_close(const operation& op = close_within_5_seconds) noexcept;
+    close_awaiter async_close(operation op = close_within_5_seconds) noexcept;
 
     /// Connects anew, now, to the same address or another one; for clients made by `connect`. What was received and not read, and
     /// committed and not sent, is dropped first (`statistics` keeps counting). Errors: as `mtcp::connect`;
@@ -145,6 +145,8 @@ public:
     client_statistics statistics() const noexcept { return transport_->statistics(); }
     /// System calls that its loop made so far (a blocking client has a loop of its own).
     std::uint64_t system_calls() const noexcept { return transport_->system_calls(); }
+    /// What its loop and all clients on it have done so far. `clients` is not counted.
+    network_statistics loop_statistics() const noexcept { return transport_->loop_statistics(); }
     /// One sentence on the state it is in, for people: what it waits for, and how much is queued.
     std::string explain() const { return transport_->explain(); }
 
@@ -213,30 +215,36 @@ protected:
 class [[nodiscard]] read_awaiter : detail::waiting {
 public:
     bool await_ready() noexcept {
-        next_ = transport_->decoder.next(transport_->receive);
-        return next_.what == wire::decoded::kind::message;
+        if (transport_->decoder.messages() >= transport_->turn_ends_at) [[unlikely]]
+            return false;
+        const wire::decoded next = transport_->decoder.next(transport_->receive);
+        payload_ = next.payload;
+        return next.what == wire::decoded::kind::message;
     }
     bool await_suspend(std::coroutine_handle<> handle) noexcept {
         handle_ = handle;
+        waited_ = true;
         const bool suspended = transport_->start_fill(handle, op_);
         if (!suspended) handle_ = {};
         return suspended;
     }
     result<message> await_resume() noexcept {
-        if (next_.what != wire::decoded::kind::message) [[unlikely]] {
+        if (waited_) [[unlikely]] {
             handle_ = {};
             if (auto filled = transport_->finish_fill(); !filled) return std::unexpected(filled.error());
-            next_ = transport_->decoder.next(transport_->receive);
-            if (next_.what != wire::decoded::kind::message) return failure(next_.reason);
+            const wire::decoded next = transport_->decoder.next(transport_->receive);
+            if (next.what != wire::decoded::kind::message) return failure(next.reason);
+            payload_ = next.payload;
         }
-        return message_access::make(next_.payload, transport_->decoder);
+        return message_access::make(payload_, transport_->decoder);
     }
 
 private:
     friend class client;
     using waiting::waiting;
 
-    wire::decoded next_{};
+    bool waited_ = false;
+    std::span<const std::byte> payload_{};
 };
 
 class [[nodiscard]] flush_awaiter : detail::waiting {
@@ -277,8 +285,8 @@ private:
     using waiting::waiting;
 };
 
-inline read_awaiter client::async_read(const operation& op) noexcept { return {*transport_, op}; }
-inline flush_awaiter client::async_flush(const operation& op) noexcept { return {*transport_, op}; }
-inline close_awaiter client::async_close(const operation& op) noexcept { return {*transport_, op}; }
+inline read_awaiter client::async_read(operation op) noexcept { return {*transport_, op}; }
+inline flush_awaiter client::async_flush(operation op) noexcept { return {*transport_, op}; }
+inline close_awaiter client::async_close(operation op) noexcept { return {*transport_, op}; }
 
 }  // namespace mnet::inline v1

@@ -2,6 +2,7 @@
 #pragma once
 #include <mnet/address.hpp>
 #include <mnet/client.hpp>
+#include <mnet/diagnostics.hpp>
 #include <mnet/error.hpp>
 #include <mnet/message.hpp>
 #include <mnet/mtcp/connect.hpp>

@@ -21,7 +21,7 @@ struct client_statistics {
     std::uint64_t reconnects = 0;           // successful ones
 };
 
-/// What a network's loops and clients have done. Clients that are gone are included.
+/// What a network's loops and clients have done; or one loop, where it is asked. Clients that are gone are included.
 struct network_statistics {
     std::uint64_t clients = 0;           // there now: a level
     std::uint64_t clients_accepted = 0;  // including those that are gone
@@ -37,7 +37,10 @@ struct network_statistics {
     std::uint64_t wire_bytes_received = 0;
     std::uint64_t writes_refused = 0;
     std::uint64_t pauses = 0;
-    std::uint64_t system_calls = 0;  // made by the network's loops
+    std::uint64_t system_calls = 0;           // made by the network's loops
+    std::uint64_t memory_requests = 0;        // times that the loops' pools of message memory asked the system for some
+    std::uint64_t memory_in_use_bytes = 0;    // what these pools have lent to clients: a level
+    std::uint64_t memory_retained_bytes = 0;  // what they keep for the next client: a level
 };
 
 /// What became of the bytes that were committed, at a close.

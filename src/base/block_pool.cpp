@@ -90,14 +90,21 @@ block* block_pool::take_kept(std::size_t total_bytes) noexcept {
 }
 
 block* block_pool::acquire(std::size_t data_bytes) noexcept {
-    std::size_t total_bytes = total_for(data_bytes);
+    if (block* const kept = acquire_kept(data_bytes)) return kept;
+    const std::size_t total_bytes = total_for(data_bytes);
     if (total_bytes == 0) return nullptr;
-    block* memory = take_kept(total_bytes);
-    if (memory == nullptr) {
-        memory = from_system(total_bytes);
-    } else {
-        total_bytes = total_of(*memory);
-    }
+    ++requests_;
+    return made(from_system(total_bytes), total_bytes);
+}
+
+block* block_pool::acquire_kept(std::size_t data_bytes) noexcept {
+    const std::size_t total_bytes = total_for(data_bytes);
+    if (total_bytes == 0) return nullptr;
+    block* const kept = take_kept(total_bytes);
+    return kept == nullptr ? nullptr : made(kept, total_of(*kept));
+}
+
+block* block_pool::made(block* memory, std::size_t total_bytes) noexcept {
     if (memory == nullptr) return nullptr;
     bytes_in_use_ += total_bytes;
     return ::new (memory) block{.next = nullptr, .capacity = total_bytes - sizeof(block), .begin = 0, .end = 0};
@@ -122,6 +129,7 @@ block* block_pool::grow(block* grown, std::size_t data_bytes) noexcept {
     const std::size_t total_before = total_of(*grown);
     const std::size_t total_after = total_for(data_bytes);
     if (total_after != 0 && is_mapped(total_before)) {
+        ++requests_;
         void* const moved = ::mremap(grown, total_before, total_after, MREMAP_MAYMOVE);
         if (moved == MAP_FAILED) return nullptr;
         auto* const result = static_cast<block*>(moved);

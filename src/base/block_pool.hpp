@@ -6,6 +6,7 @@
 #pragma once
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 
 namespace mnet::inline v1::base {
@@ -39,6 +40,9 @@ public:
     [[nodiscard]] block* acquire(std::size_t data_bytes) noexcept;
     [[nodiscard]] block* acquire_window() noexcept { return acquire(window_bytes_); }
 
+    /// The same out of what is kept; nullptr when nothing kept is as large. Takes nothing from the system.
+    [[nodiscard]] block* acquire_kept(std::size_t data_bytes) noexcept;
+
     /// nullptr is fine and does nothing.
     void release(block* released) noexcept;
 
@@ -57,12 +61,16 @@ public:
     /// Bytes of released blocks that are kept, headers and rounding included.
     std::size_t bytes_retained() const noexcept { return bytes_retained_; }
 
+    /// Times that the system was asked for memory, or for more of it.
+    std::uint64_t requests() const noexcept { return requests_; }
+
 private:
     static constexpr std::size_t classes_max = 40;  // of powers of two below the window
 
     std::size_t total_for(std::size_t data_bytes) const noexcept;
     std::size_t list_of(std::size_t total_bytes) const noexcept;
     block* take_kept(std::size_t total_bytes) noexcept;
+    block* made(block* memory, std::size_t total_bytes) noexcept;
     void shrink_kept(std::size_t bytes_max) noexcept;
 
     std::size_t window_bytes_;
@@ -70,6 +78,7 @@ private:
     std::size_t retained_bytes_max_;
     std::size_t bytes_in_use_ = 0;
     std::size_t bytes_retained_ = 0;
+    std::uint64_t requests_ = 0;
     std::array<block*, classes_max + 2> kept_{};  // by class; the last but one is the window's, the last everything larger
 };
 

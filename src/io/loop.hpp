@@ -22,6 +22,11 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <thread>
+
+namespace mnet::inline v1::base {
+struct block;
+}  // namespace mnet::inline v1::base
 
 namespace mnet::inline v1::io {
 
@@ -38,6 +43,15 @@ struct registration : base::list_hook<> {
     bool closing = false;
     bool ended = false;  // the peer finished or failed: the next receive says which
     std::span<const std::byte> sending{};
+
+    // What an engine has with the kernel that answers by itself (io/uring).
+    std::uint8_t in_kernel = 0;  // which requests
+    bool direct = false;         // bytes come in bulk, and are read into the owner's window at once
+    std::uint8_t small_reads = 0;
+    int error = 0;         // of a receive, for the next answer
+    int send_outcome = 0;  // the same of a send
+    std::uint32_t place = 0;
+    base::block* kept = nullptr;  // bytes that arrived unasked
 
     bool open() const noexcept { return handle >= 0 && !closing; }
 };
@@ -113,7 +127,7 @@ public:
     loop& operator=(const loop&) = delete;
     virtual ~loop() = default;
 
-    /// "epoll", "simulated".
+    /// "epoll", "uring", "simulated".
     virtual std::string_view name() const noexcept = 0;
 
     /// The loop's clock, from an origin of its own choice; monotonic.
@@ -149,6 +163,9 @@ public:
     /// Withdraws a `receive` that was not answered.
     virtual void cancel_receive(stream& stream) noexcept = 0;
 
+    /// Whether it is known that `try_receive` would find nothing, until a `run_once` has told of more.
+    virtual bool emptied(const stream&) const noexcept { return false; }
+
     /// Receives now, or says std::errc::resource_unavailable_try_again. 0: the peer finished.
     virtual result<std::size_t> try_receive(stream& stream, std::span<std::byte> target) noexcept = 0;
 
@@ -162,6 +179,10 @@ public:
     /// Ends the connection and every request on it; `closed` follows from a later `run_once`. Idempotent.
     virtual void close(stream& stream) noexcept = 0;
 
+    /// The most bytes that one `send` should have at present: one more, and it costs half as much again, because of the little piece at its
+    /// end. Grows with the first traffic. 0: sizes don't matter.
+    virtual std::size_t segment_bytes(const stream& stream) noexcept = 0;
+
     /// How many bytes were sent that the peer's kernel has not acknowledged (SIOCOUTQ, tcp(7)).
     virtual std::size_t unacknowledged_bytes(const stream& stream) const noexcept = 0;
 
@@ -171,20 +192,34 @@ public:
     /// Makes the present or next `run_once` return early and call the wake function, on the loop's thread. From any thread.
     virtual void wake() noexcept = 0;
 
-    /// What `wake` calls. Set once, before the first `run_once`.
+    /// As `wake`, from the loop's own thread: for work that is left for the next turn. An engine can do it without a system call.
+    virtual void call_again() noexcept { wake(); }
+
+    /// What `wake` and `call_again` call. Set once, before the first `run_once`.
     void on_wake(void* owner, wake_function function) noexcept {
         wake_owner_ = owner;
         wake_function_ = function;
     }
 
-    /// How long `run_once` asks again and again before it lets the thread sleep: less latency for more CPU. 0 by default.
+    /// How long `run_once` asks again and again before it lets the thread sleep, when something has happened since it last did: less latency
+    /// for more CPU. 0 by default.
     void spin(std::chrono::nanoseconds duration) noexcept { spin_ = duration; }
+
+    /// Between two polls: a peer that shares the processor gets it, instead of waiting for the poller to give up.
+    void give_way() noexcept {
+        ++counters_.system_calls;
+        std::this_thread::yield();
+    }
 
     /// Answers what can be answered, runs what is due, and returns; sleeps first where there is nothing, until `until` at most.
     /// `until` in the past never sleeps.
     virtual void run_once(std::chrono::nanoseconds until) noexcept = 0;
 
     const counters& counted() const noexcept { return counters_; }
+
+    /// Whether `send` leaves so many bytes pending until the next turn, although the socket may have room: better offered from a small
+    /// block than from a window.
+    bool sends_later(std::size_t bytes) const noexcept { return bytes <= queued_send_bytes_max_; }
 
 protected:
     explicit loop(std::chrono::nanoseconds now) noexcept : timers_(now) {}
@@ -196,6 +231,7 @@ protected:
     base::timer_wheel timers_;
     std::chrono::nanoseconds spin_{0};
     counters counters_{};
+    std::size_t queued_send_bytes_max_ = 0;
 
 private:
     void* wake_owner_ = nullptr;

@@ -5,6 +5,8 @@
 #include "mtcp/network_core.hpp"
 
 #include <algorithm>
+#include <memory>
+#include <tuple>
 #include <utility>
 
 namespace mnet::inline v1::mtcp::detail {
@@ -15,13 +17,10 @@ connection::connection(worker& worker, std::uint64_t id, role whose, shape how, 
       id_(id),
       role_(whose),
       shape_(how),
-      limits_(limits),
+      dialed_(whose == role::owned ? std::make_unique<dialing>(dialing{.bounds = limits}) : nullptr),
       out_(send, worker.pool(), limits.unsent_bytes_max),
-      in_(receive, worker.pool()),
-      reading_(worker),
-      flushing_(worker),
-      drain_timer_(this, [](void* self) noexcept { static_cast<connection*>(self)->drain(); }) {
-    if (role_ == role::served) client_.emplace(client_access::make(*this));
+      in_(receive, worker.pool()) {
+    if (role_ == role::served) std::construct_at(&client_, client_access::make(*this));
     if (!worker_.is_private()) owner_.store(std::this_thread::get_id(), std::memory_order_relaxed);
     worker_.join(*this);
 }
@@ -30,16 +29,18 @@ connection::~connection() {
     MNET_ASSERT(phase_ == phase::closed || phase_ == phase::opening, "a connection ends after its stream");
     publish();
     handler_.reset();
+    if (role_ == role::served) std::destroy_at(&client_);
+    if (role_ == role::served) worker_.network()->forget(*this);
     if (box_) {
         box_->owner = nullptr;
         box_->shut();
     }
-    if (role_ == role::served) worker_.network()->strike(id_);
     static_cast<base::list_hook<borrower_tag>&>(*this).unlink();
+    static_cast<base::list_hook<unfinished_tag>&>(*this).unlink();
     worker_.leave(*this);
 }
 
-void connection::adopt(std::unique_ptr<worker> own) noexcept { own_worker_ = std::move(own); }
+void connection::adopt(std::unique_ptr<worker> own) noexcept { dialed_->own_worker = std::move(own); }
 
 result<> connection::attach(int accepted) noexcept {
     auto attached = worker_.loop().attach(*this, accepted);
@@ -52,14 +53,14 @@ void connection::opened() noexcept {
     input_end_ = output_failure_ = close_reason_ = {};
     const auto local = worker_.loop().local_endpoint(*this);
     unix_ = local && local->is_unix();
-    if (limits_.dead_after.count() > 0 && !unix_) {
-        worker_.loop().configure(*this, {.keep_alive = limits_.dead_after, .user_timeout = limits_.dead_after});
+    if (limits_in_force().dead_after.count() > 0 && !unix_) {
+        worker_.loop().configure(*this, {.keep_alive = limits_in_force().dead_after, .user_timeout = limits_in_force().dead_after});
     }
 }
 
 void connection::serve() noexcept {
     const turn turn(worker_);
-    worker_.network()->enter(id_, box());
+    worker_.network()->enter(*this);
     if (worker_.stopping()) {
         end(std::make_error_code(std::errc::operation_canceled));
     } else if (shape_ == shape::messages) {
@@ -72,7 +73,7 @@ void connection::serve() noexcept {
 void connection::run_handler() noexcept {
     handler_running_ = true;
     try {
-        handler_ = worker_.network()->coroutine()(*client_);
+        handler_ = worker_.network()->coroutine()(client_);
         handler_.start({[](void* self) noexcept { static_cast<connection*>(self)->handler_finished(); }, this});
     } catch (...) {
         handler_running_ = false;
@@ -93,8 +94,8 @@ void connection::handler_finished() noexcept {
 void connection::serve_blocking() noexcept {
     own();
     handler_running_ = true;
-    worker_.network()->enter(id_, box());
-    const std::error_code reason = outcome_of([this] { return worker_.network()->blocking()(*client_); });
+    worker_.network()->enter(*this);
+    const std::error_code reason = outcome_of([this] { return worker_.network()->blocking()(client_); });
     handler_running_ = false;
     own();
     if (phase_ == phase::closed) {
@@ -157,7 +158,8 @@ void connection::input_arrived() noexcept {
         pull();
     } else if (reading_.active()) {
         if (decoder.ready(receive) || input_end_) {
-            reading_.finish({});
+            turn_ends_at = decoder.messages() + messages_a_turn_max;
+            reading_.finish(worker_, {});
         } else {
             worker_.loop().receive(*this);
         }
@@ -175,14 +177,19 @@ std::error_code connection::why_no_more() noexcept {
     return input_end_;
 }
 
-/// Calls the per-message handler for all that is there.
+/// Calls the per-message handler for what is there, and leaves what is more than a turn's share to the next turn.
 void connection::pull() noexcept {
     auto& handler = worker_.network()->on_message();
+    const std::uint64_t turn_ends = decoder.messages() + messages_a_turn_max;
     while (phase_ == phase::open) {
         if (pause_if_above_bound()) return;
+        if (decoder.messages() == turn_ends && decoder.ready(receive)) {
+            worker_.resume_later(*this);
+            return;
+        }
         const wire::decoded next = decoder.next(receive);
         if (next.what == wire::decoded::kind::message) {
-            handler(*client_, message_access::make(next.payload, decoder));
+            handler(client_, message_access::make(next.payload, decoder));
             continue;
         }
         if (const std::error_code reason = why_no_more()) {
@@ -192,6 +199,14 @@ void connection::pull() noexcept {
         }
         return;
     }
+}
+
+/// What a turn left.
+void connection::resume() noexcept {
+    if (phase_ != phase::open || paused_) return;
+    const turn turn(worker_);
+    borrow();
+    input_arrived();
 }
 
 bool connection::pause_if_above_bound() noexcept {
@@ -209,7 +224,9 @@ bool connection::pause_if_above_bound() noexcept {
 void connection::push() noexcept {
     if (sending_ || phase_ == phase::opening || phase_ >= phase::closing) return;
     for (auto bytes = out_.front(); !bytes.empty(); bytes = out_.front()) {
-        const auto taken = worker_.loop().send(*this, bytes);
+        if (bytes.size() > smallest_segment_bytes) bytes = bytes.first(std::min(bytes.size(), segment_bytes()));
+        if (worker_.loop().sends_later(bytes.size())) out_.compact();  // it stays where it is until then: not in a window
+        const auto taken = worker_.loop().send(*this, out_.front().first(bytes.size()));
         if (!taken) {
             sending_ = true;
             return;
@@ -222,6 +239,17 @@ void connection::push() noexcept {
         counted_.wire_bytes_sent += **taken;
         if (**taken < bytes.size() && !worker_.is_private()) out_.compact();
     }
+}
+
+/// How much to offer at a time. It grows with the first traffic and follows the route, so it is looked up anew from time to time.
+std::size_t connection::segment_bytes() noexcept {
+    constexpr unsigned look_every_bytes_log2 = 20;
+    if (counted_.wire_bytes_sent >> look_every_bytes_log2 >= segment_looks_) {
+        segment_looks_ = static_cast<std::uint32_t>(counted_.wire_bytes_sent >> look_every_bytes_log2) + 1;
+        const std::size_t told = worker_.loop().segment_bytes(*this);
+        segment_bytes_ = told == 0 ? unbounded : static_cast<std::uint32_t>(told);
+    }
+    return segment_bytes_;
 }
 
 void connection::sent(result<std::size_t> bytes) noexcept {
@@ -240,7 +268,7 @@ void connection::sent(result<std::size_t> bytes) noexcept {
         return;
     }
     if (posts_waiting_ && out_.half_left()) deliver_posts();
-    if (flushing_.active() && (out_.unsent_bytes() == 0 || output_failure_)) flushing_.finish(output_failure_);
+    if (flushing_.active() && (out_.unsent_bytes() == 0 || output_failure_)) flushing_.finish(worker_, output_failure_);
     if (paused_ && phase_ == phase::open && (out_.half_left() || output_failure_)) {
         paused_ = false;
         pull();
@@ -249,8 +277,10 @@ void connection::sent(result<std::size_t> bytes) noexcept {
 
 void connection::output_failed(std::error_code why) noexcept {
     MNET_ASSERT(!sending_, "a send fails by its answer");
-    delivery_.bytes_unsent += out_.unsent_bytes();
-    delivery_.messages_unsent += out_.unsent_messages();
+    if (ending* const told = make_ending()) {
+        told->account.bytes_unsent += out_.unsent_bytes();
+        told->account.messages_unsent += out_.unsent_messages();
+    }
     output_failure_ = why;
     out_.shut();
 }
@@ -275,11 +305,12 @@ void connection::deliver(mnet::detail::mailbox& box) noexcept {
     connection* const owner = static_cast<connection_box&>(box).owner;
     if (owner == nullptr) return;
     const turn turn(owner->worker_);
+    owner->rung_ = true;
     owner->deliver_posts();
 }
 
 void connection::deliver_posts() noexcept {
-    if (!box_ || phase_ > phase::open) return;
+    if (!rung_ || phase_ > phase::open) return;
     posts_waiting_ = false;
     box_->answered();
     while (!send.writer_open) {
@@ -299,21 +330,26 @@ void connection::deliver_posts() noexcept {
 }
 
 void connection::publish() noexcept {
-    auto& ledger = worker_.accounts();
-    const client_statistics now = statistics();
-    const auto tell = [&](entry what, std::uint64_t client_statistics::* counter) {
-        if (now.*counter == told_.*counter) return;
-        ledger.add(what, now.*counter - told_.*counter);
-        told_.*counter = now.*counter;
+    struct published {
+        entry what;
+        std::uint64_t client_statistics::* counter;
     };
-    tell(entry::messages_sent, &client_statistics::messages_sent);
-    tell(entry::payload_bytes_sent, &client_statistics::payload_bytes_sent);
-    tell(entry::messages_received, &client_statistics::messages_received);
-    tell(entry::payload_bytes_received, &client_statistics::payload_bytes_received);
-    tell(entry::wire_bytes_sent, &client_statistics::wire_bytes_sent);
-    tell(entry::wire_bytes_received, &client_statistics::wire_bytes_received);
-    tell(entry::writes_refused, &client_statistics::writes_refused);
-    tell(entry::pauses, &client_statistics::pauses);
+    static constexpr std::array<published, std::tuple_size_v<decltype(told_)>> all{{
+        {entry::messages_sent, &client_statistics::messages_sent},
+        {entry::payload_bytes_sent, &client_statistics::payload_bytes_sent},
+        {entry::messages_received, &client_statistics::messages_received},
+        {entry::payload_bytes_received, &client_statistics::payload_bytes_received},
+        {entry::wire_bytes_sent, &client_statistics::wire_bytes_sent},
+        {entry::wire_bytes_received, &client_statistics::wire_bytes_received},
+        {entry::writes_refused, &client_statistics::writes_refused},
+        {entry::pauses, &client_statistics::pauses},
+    }};
+    const client_statistics now = statistics();
+    for (std::size_t index = 0; index < all.size(); ++index) {
+        const auto low_half = static_cast<std::uint32_t>(now.*all[index].counter);
+        if (low_half == told_[index]) continue;
+        worker_.accounts().add(all[index].what, low_half - std::exchange(told_[index], low_half));
+    }
 }
 
 }  // namespace mnet::inline v1::mtcp::detail

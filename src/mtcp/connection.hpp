@@ -19,6 +19,7 @@
 #include <mnet/detail/transport.hpp>
 #include <mnet/task.hpp>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -40,7 +41,9 @@ public:
 class connection final : public mnet::detail::transport,
                          private io::stream,
                          public base::list_hook<member_tag>,
-                         public base::list_hook<borrower_tag> {
+                         public base::list_hook<borrower_tag>,
+                         public base::list_hook<unfinished_tag>,
+                         public base::list_hook<register_tag> {
 public:
     /// served: the network's; its handler uses `self()`. owned: a `client` made by `connect` holds it.
     enum class role : std::uint8_t { served, owned };
@@ -67,14 +70,18 @@ public:
     /// The end of a connection that never opened.
     void let_go() noexcept;
 
-    client& self() noexcept { return *client_; }
+    client& self() noexcept { return client_; }
     worker& host() noexcept { return worker_; }
+
+    /// Its mailbox, made at the first call. From any thread, under the lock of the network's register where there is one.
+    const std::shared_ptr<connection_box>& make_box();
 
     /// What the bell of a mailbox calls, on the loop of its connection.
     static void deliver(mnet::detail::mailbox& box) noexcept;
 
     // For the worker:
     void settle() noexcept;
+    void resume() noexcept;
     void stop() noexcept;
     void cut() noexcept;
     bool is_closing() const noexcept { return phase_ == phase::closing; }
@@ -83,8 +90,8 @@ public:
     void end(std::error_code reason) noexcept;
     /// What `reconnect` dials by default, and how long it may take.
     void remember_dial(std::string address, std::chrono::nanoseconds span) noexcept {
-        dialed_ = std::move(address);
-        dial_span_ = span;
+        dialed_->address = std::move(address);
+        dialed_->span = span;
     }
 
     // transport
@@ -107,6 +114,7 @@ public:
     std::string_view name() const noexcept override;
     std::string_view engine() const noexcept override { return worker_.loop().name(); }
     std::uint64_t system_calls() const noexcept override { return worker_.loop().counted().system_calls; }
+    network_statistics loop_statistics() noexcept override;
     std::string local_address() const override;
     std::string remote_address() const override;
     std::uint64_t unsent_bytes() const noexcept override { return out_.unsent_bytes(); }
@@ -120,6 +128,40 @@ public:
 
 private:
     enum class phase : std::uint8_t { opening, open, draining, closing, closed };
+
+    /// Less than this no send is cut.
+    static constexpr std::size_t smallest_segment_bytes = std::size_t{32} << 10;
+    static constexpr std::uint32_t unbounded = ~std::uint32_t{0};
+
+    /// Of a client that `connect` made; a network's clients go without.
+    struct dialing {
+        limits bounds;
+        std::string address{};
+        std::chrono::nanoseconds span{0};
+        std::unique_ptr<worker> own_worker{};
+        std::uint64_t reconnects = 0;
+        std::uint64_t messages_received = 0;  // before the last reconnect
+        std::uint64_t payload_bytes_received = 0;
+    };
+
+    /// From the close, or the first failure, on.
+    struct ending {
+        explicit ending(connection* of) noexcept : timer(of, [](void* self) noexcept { static_cast<connection*>(self)->drain(); }) {}
+
+        base::timer timer;
+        std::chrono::nanoseconds due = io::never;
+        std::chrono::nanoseconds step{0};
+        bool renews = false;  // as long as the peer takes something
+        delivery account{};   // what was lost; in the end, all of it
+    };
+
+    /// What windows and decoder don't count.
+    struct counts {
+        std::uint64_t wire_bytes_sent = 0;
+        std::uint64_t wire_bytes_received = 0;
+        std::uint64_t writes_refused = 0;
+        std::uint64_t pauses = 0;
+    };
 
     ~connection();
 
@@ -142,29 +184,35 @@ private:
     result<> room_for(std::size_t payload_bytes) noexcept;
     std::error_code why_no_more() noexcept;
     void push() noexcept;
+    std::size_t segment_bytes() noexcept;
+    void let_the_peer_catch_up() noexcept;
     void deliver_posts() noexcept;
     void output_failed(std::error_code why) noexcept;
     void borrow() noexcept;
     void own() noexcept;
     bool is_mine() noexcept;
+    const limits& limits_in_force() const noexcept { return dialed_ ? dialed_->bounds : worker_.bounds(); }
     void publish() noexcept;
     void withdraw_receive() noexcept;
     result<> run_until(const operation& op, std::chrono::nanoseconds due) noexcept;
+    result<> nothing_yet() noexcept;
     result<> fill_now() noexcept;
     void attend() noexcept;
 
-    void begin_close(std::error_code reason, std::chrono::nanoseconds due) noexcept;
+    void begin_close(std::error_code reason, std::chrono::nanoseconds due, bool renews) noexcept;
     void drained_some() noexcept;
     void drain() noexcept;
     void leave_stream() noexcept;
     std::uint64_t unacknowledged() const noexcept;
+    ending* make_ending() noexcept;
     delivery account() const noexcept;
+    delivery told() const noexcept { return ending_ ? ending_->account : delivery{}; }
 
     worker& worker_;
     const std::uint64_t id_;
     const role role_;
     const shape shape_;
-    const limits limits_;
+    std::unique_ptr<dialing> dialed_;
     phase phase_ = phase::opening;
     bool sending_ = false;        // the engine holds out_.front()
     bool paused_ = false;         // messages: not read until half of the unsent bytes have left
@@ -173,6 +221,10 @@ private:
     bool half_closed_ = false;
     bool unix_ = false;
     bool handler_running_ = false;      // coroutine or blocking; until its end the connection stays
+    bool pacing_ = false;               // the loop runs inside of a write
+    bool rung_ = false;                 // the mailbox is there, and was used
+    std::uint32_t segment_bytes_ = unbounded;
+    std::uint32_t segment_looks_ = 0;
     std::error_code input_end_{};       // why no more bytes come; end_of_stream for a clean end
     std::error_code output_failure_{};  // why no more bytes leave
     std::error_code close_reason_{};
@@ -180,20 +232,15 @@ private:
     incoming in_;
     wait reading_;   // also: opening
     wait flushing_;  // also: closing
-    base::timer drain_timer_;
-    std::chrono::nanoseconds drain_due_ = io::never;
-    std::chrono::nanoseconds drain_step_{0};
-    bool drain_renews_ = false;  // as long as the peer takes something
-    delivery delivery_{};
-    client_statistics counted_{};  // but for what windows and decoder count
-    client_statistics told_{};     // of that, what the ledger knows
-    std::optional<client> client_{};
+    std::unique_ptr<ending> ending_{};
+    counts counted_{};
+    std::array<std::uint32_t, 8> told_{};  // what the ledger knows, by `published`: the low half is enough for a difference
+    union {
+        client client_;  // a served connection's only: an owned one's is with its owner
+    };
     task<result<>> handler_{};
-    std::shared_ptr<connection_box> box_{};
+    std::shared_ptr<connection_box> box_{};  // may be made by another thread, under the register's lock
     std::atomic<std::thread::id> owner_{};
-    std::string dialed_{};
-    std::chrono::nanoseconds dial_span_{0};
-    std::unique_ptr<worker> own_worker_{};
 };
 
 }  // namespace mnet::inline v1::mtcp::detail

@@ -27,14 +27,34 @@ result<> connection::room_for(std::size_t payload_bytes) noexcept {
     if (payload_bytes > decoder.message_bytes_max()) return failure(errc::message_too_large);
     borrow();
     push();
+    if (sending_ && worker_.is_private() && !out_.above_bound()) let_the_peer_catch_up();
+    if (phase_ != phase::open) return failure(close_reason_);
     if (output_failure_) return failure(output_failure_);
     return out_.make_room(payload_bytes + wire::header_bytes);
+}
+
+/// A blocking sender that runs ahead of its peer by more than a window would go on through cold memory, up to twice as slow: so it polls for
+/// a moment first, as it would for input.
+void connection::let_the_peer_catch_up() noexcept {
+    if (pacing_ || send.writer_open) return;
+    pacing_ = true;
+    const auto until = worker_.loop().now() + spin_for(limits_in_force(), 1);
+    while (phase_ == phase::open && sending_ && out_.unsent_bytes() >= worker_.pool().window_bytes() && worker_.loop().now() < until) {
+        worker_.loop().run_once(worker_.loop().now());
+        if (sending_) worker_.loop().give_way();
+    }
+    pacing_ = false;
 }
 
 result<> connection::flush(const operation& op) noexcept {
     own();
     if (phase_ != phase::open) return failure(close_reason_ ? close_reason_ : make_error_code(errc::already_closed));
-    push();
+    if (worker_.is_private()) {
+        push();
+    } else {
+        const turn turn(worker_);  // outside of the loop's own turns, the window goes back at once
+        push();
+    }
     if (worker_.is_private() && (worker_.mail()->has_calls() || worker_.stopping())) attend();
     if (output_failure_) return failure(output_failure_);
     if (phase_ != phase::open) return failure(close_reason_);
@@ -62,8 +82,7 @@ bool connection::start_flush(std::coroutine_handle<> waiting, const operation& o
         flushing_.set_outcome(flushed ? std::error_code{} : flushed.error());
         return false;
     }
-    flushing_.begin(waiting, op);
-    return true;
+    return flushing_.begin(worker_, waiting, op);
 }
 
 result<> connection::finish_flush() noexcept {
@@ -75,6 +94,12 @@ result<> connection::finish_flush() noexcept {
 
 void connection::withdraw_receive() noexcept {
     if (phase_ == phase::open) worker_.loop().cancel_receive(*this);
+}
+
+/// What `fill_now` says when the kernel has nothing.
+result<> connection::nothing_yet() noexcept {
+    const std::error_code reason = why_no_more();
+    return failure(reason ? reason : make_error_code(errc::no_data_yet));
 }
 
 /// One try: at least a byte more in the window, an end, or errc::no_data_yet.
@@ -111,10 +136,12 @@ result<> connection::fill(const operation& op) noexcept {
     own();
     push();
     std::optional<std::chrono::nanoseconds> due;
+    const auto spin = spin_for(limits_in_force(), 1);
     std::chrono::nanoseconds spin_until{0};
     while (!decoder.ready(receive)) {
         if (worker_.stopping()) return failure(std::errc::operation_canceled);
-        const auto filled = fill_now();
+        const bool told_by_loop = spin.count() == 0 && worker_.loop().emptied(*this);
+        const auto filled = told_by_loop ? nothing_yet() : fill_now();
         if (filled) {
             if (worker_.mail()->has_calls()) attend();
             continue;
@@ -123,9 +150,12 @@ result<> connection::fill(const operation& op) noexcept {
         const auto now = worker_.loop().now();
         if (!due) {
             due = op.deadline.from(now);
-            spin_until = std::min(*due, now + limits_.spin);
+            spin_until = std::min(*due, now + spin);
         }
-        if (now < spin_until && !sending_ && !worker_.mail()->has_calls()) continue;
+        if (now < spin_until && !sending_ && !worker_.mail()->has_calls()) {
+            worker_.loop().give_way();
+            continue;
+        }
         if (worker_.stopping()) return failure(std::errc::operation_canceled);
         if (posts_waiting_ && !send.writer_open && out_.half_left()) {  // they waited for a writer that has committed meanwhile
             deliver_posts();
@@ -139,7 +169,7 @@ result<> connection::fill(const operation& op) noexcept {
         if (!ran && !decoder.ready(receive)) return ran;
         if (posts_waiting_) deliver_posts();
         push();
-        if (limits_.spin.count() > 0) spin_until = std::min(*due, worker_.loop().now() + limits_.spin);
+        if (spin.count() > 0) spin_until = std::min(*due, worker_.loop().now() + spin);
     }
     return {};
 }
@@ -177,8 +207,12 @@ bool connection::start_fill(std::coroutine_handle<> waiting, const operation& op
     }
     const turn turn(worker_);  // a coroutine's first step may run outside of the loop: what it committed leaves all the same
     borrow();
-    reading_.begin(waiting, op);
-    worker_.loop().receive(*this);
+    if (!reading_.begin(worker_, waiting, op)) return false;
+    if (decoder.ready(receive)) {
+        worker_.resume_later(*this);  // its turn is over
+    } else {
+        worker_.loop().receive(*this);
+    }
     return true;
 }
 
@@ -231,13 +265,26 @@ std::string connection::remote_address() const {
 }
 
 client_statistics connection::statistics() const noexcept {
-    client_statistics now = counted_;
-    now.messages_sent = send.messages;
-    now.payload_bytes_sent = out_.committed_bytes() - send.messages * wire::header_bytes;
-    now.messages_received += decoder.messages();
-    now.payload_bytes_received += decoder.payload_bytes();
-    now.unsent_bytes = out_.unsent_bytes();
+    client_statistics now{.messages_sent = send.messages,
+                          .payload_bytes_sent = out_.committed_bytes() - send.messages * wire::header_bytes,
+                          .messages_received = decoder.messages(),
+                          .payload_bytes_received = decoder.payload_bytes(),
+                          .wire_bytes_sent = counted_.wire_bytes_sent,
+                          .wire_bytes_received = counted_.wire_bytes_received,
+                          .unsent_bytes = out_.unsent_bytes(),
+                          .writes_refused = counted_.writes_refused,
+                          .pauses = counted_.pauses};
+    if (dialed_) {
+        now.messages_received += dialed_->messages_received;
+        now.payload_bytes_received += dialed_->payload_bytes_received;
+        now.reconnects = dialed_->reconnects;
+    }
     return now;
+}
+
+network_statistics connection::loop_statistics() noexcept {
+    publish();
+    return worker_.statistics();
 }
 
 std::string connection::explain() const {
@@ -256,11 +303,16 @@ std::string connection::explain() const {
 }
 
 std::shared_ptr<mnet::detail::mailbox> connection::box() {
+    auto made = worker_.network() != nullptr ? worker_.network()->box_of(*this) : make_box();
+    if (phase_ > phase::open) made->shut();
+    return made;
+}
+
+const std::shared_ptr<connection_box>& connection::make_box() {
     if (!box_) {
-        const connection_box::bounds bounds{.posted_bytes_max = limits_.unsent_bytes_max, .message_bytes_max = limits_.message_bytes_max};
+        const connection_box::bounds bounds{.posted_bytes_max = limits_in_force().unsent_bytes_max, .message_bytes_max = limits_in_force().message_bytes_max};
         box_ = std::make_shared<connection_box>(id_, bounds, worker_.mail());
         box_->owner = this;
-        if (phase_ > phase::open) box_->shut();
     }
     return box_;
 }

@@ -5,6 +5,7 @@
 #include "mtcp/network_core.hpp"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 namespace mnet::inline v1::mtcp::detail {
@@ -24,7 +25,7 @@ constexpr std::chrono::milliseconds longest_look{50};
 
 bool connection::start_open(const io::endpoint& where, std::coroutine_handle<> waiting, const operation& op) noexcept {
     MNET_ASSERT(phase_ == phase::opening, "a connection opens once");
-    reading_.begin(waiting, op);
+    if (!reading_.begin(worker_, waiting, op)) return false;
     worker_.loop().connect(*this, where);
     return true;
 }
@@ -38,7 +39,7 @@ void connection::connected(result<> outcome) noexcept {
     const turn turn(worker_);
     reading_.set_outcome(outcome ? std::error_code{} : outcome.error());
     if (outcome) opened();
-    reading_.finish(reading_.outcome());
+    reading_.finish(worker_, reading_.outcome());
 }
 
 result<> connection::open(const io::endpoint& where, std::chrono::nanoseconds due, const std::stop_token* stop) noexcept {
@@ -63,38 +64,38 @@ result<> connection::reconnect(std::string_view address) {
     if (role_ == role::served) return failure(std::errc::operation_not_supported);
     if (!worker_.is_private()) return failure(errc::blocks_the_loop);
     own();
-    if (!address.empty()) dialed_ = address;
+    if (!address.empty()) dialed_->address = address;
     if (phase_ != phase::closed) {
         leave_stream();
         while (phase_ != phase::closed) worker_.loop().run_once(io::never);
     }
     in_.drop();
-    counted_.messages_received += decoder.messages();
-    counted_.payload_bytes_received += decoder.payload_bytes();
+    dialed_->messages_received += decoder.messages();
+    dialed_->payload_bytes_received += decoder.payload_bytes();
+    ending_.reset();
     decoder = wire::decoder(decoder.message_bytes_max());
     out_.reopen();
     half_closed_ = paused_ = sending_ = false;
     phase_ = phase::opening;
-    auto dialed = dial(*this, dialed_, dial_span_, {});
+    auto dialed = dial(*this, dialed_->address, dialed_->span, {});
     if (!dialed) {
         phase_ = phase::closed;
         close_reason_ = dialed.error();
         return dialed;
     }
-    ++counted_.reconnects;
+    ++dialed_->reconnects;
     return {};
 }
 
 // Closing -------------------------------------------------------------------------------------------------------------------------
 
 void connection::end(std::error_code reason) noexcept {
-    if (phase_ == phase::open) drain_renews_ = true;
-    begin_close(reason, std::min(worker_.loop().now() + stalled_after, worker_.stop_due()));
+    begin_close(reason, std::min(worker_.loop().now() + stalled_after, worker_.stop_due()), true);
 }
 
-void connection::begin_close(std::error_code reason, std::chrono::nanoseconds due) noexcept {
+void connection::begin_close(std::error_code reason, std::chrono::nanoseconds due, bool renews) noexcept {
     if (phase_ != phase::open) {
-        drain_due_ = std::min(drain_due_, due);
+        if (ending_) ending_->due = std::min(ending_->due, due);
         return;
     }
     const turn turn(worker_);
@@ -102,20 +103,27 @@ void connection::begin_close(std::error_code reason, std::chrono::nanoseconds du
     if (!clean) worker_.accounts().add(entry::clients_failed, 1);
     close_reason_ = reason;
     phase_ = phase::draining;
-    drain_due_ = due;
-    drain_step_ = first_look;
+    (void)make_ending();
     paused_ = false;
     receive = {};
     out_.freeze();
+    if (role_ == role::served) worker_.network()->unlist(*this);
     if (box_) box_->shut();
+    if (!ending_) {  // no memory to wait with
+        leave_stream();
+        return;
+    }
+    ending_->due = due;
+    ending_->step = first_look;
+    ending_->renews = renews;
     // What still comes is thrown away, so that the close does not turn into a reset that takes our last bytes with it.
     if (!input_end_ && !handler_running_) worker_.loop().receive(*this);
-    reading_.finish(make_error_code(errc::already_closed));
+    reading_.finish(worker_, make_error_code(errc::already_closed));
     drain();
 }
 
 void connection::drained_some() noexcept {
-    if (drain_renews_) drain_due_ = std::min(worker_.loop().now() + stalled_after, worker_.stop_due());
+    if (ending_->renews) ending_->due = std::min(worker_.loop().now() + stalled_after, worker_.stop_due());
     drain();
 }
 
@@ -129,12 +137,12 @@ void connection::drain() noexcept {
         if (auto finished = worker_.loop().finish(*this); !finished && !output_failure_) output_failure_ = finished.error();
     }
     const bool done = out_.unsent_bytes() == 0 && unacknowledged() == 0;
-    if (output_failure_ || done || now >= drain_due_) {
+    if (output_failure_ || done || now >= ending_->due) {
         leave_stream();
         return;
     }
-    worker_.loop().set(drain_timer_, half_closed_ ? std::min(now + drain_step_, drain_due_) : drain_due_);
-    if (half_closed_) drain_step_ = std::min<std::chrono::nanoseconds>(drain_step_ * 2, longest_look);
+    worker_.loop().set(ending_->timer, half_closed_ ? std::min(now + ending_->step, ending_->due) : ending_->due);
+    if (half_closed_) ending_->step = std::min<std::chrono::nanoseconds>(ending_->step * 2, longest_look);
 }
 
 /// The end of the stream, whatever was reached.
@@ -142,17 +150,18 @@ void connection::leave_stream() noexcept {
     if (phase_ >= phase::closing) return;
     const bool was_open = phase_ != phase::opening;
     if (was_open) {
-        delivery_ = account();
-        worker_.part(delivery_);
+        const delivery all = account();
+        if (ending* const told = make_ending()) told->account = all;
+        worker_.part(all);
     }
     if (!close_reason_) close_reason_ = make_error_code(errc::already_closed);
     phase_ = phase::closing;
     receive = {};
     out_.freeze();
-    worker_.loop().cancel(drain_timer_);
+    if (ending_) worker_.loop().cancel(ending_->timer);
     worker_.loop().close(*this);
-    flushing_.finish(close_reason_);
-    reading_.finish(close_reason_);
+    flushing_.finish(worker_, close_reason_);
+    reading_.finish(worker_, close_reason_);
 }
 
 void connection::closed() noexcept {
@@ -165,7 +174,7 @@ void connection::closed() noexcept {
 }
 
 void connection::let_go() noexcept {
-    const auto own_worker = std::move(own_worker_);  // outlives its connection by a line
+    const auto own_worker = dialed_ ? std::move(dialed_->own_worker) : nullptr;  // outlives its connection by a line
     delete this;
 }
 
@@ -181,12 +190,12 @@ void connection::cut() noexcept {
 
 void connection::stop() noexcept {
     if (phase_ > phase::open) {
-        drain_due_ = std::min(drain_due_, worker_.stop_due());
+        if (ending_) ending_->due = std::min(ending_->due, worker_.stop_due());
         drain();
     } else if (role_ == role::served && shape_ == shape::messages) {
         end(std::make_error_code(std::errc::operation_canceled));
     } else {
-        reading_.finish(std::make_error_code(std::errc::operation_canceled));
+        reading_.finish(worker_, std::make_error_code(std::errc::operation_canceled));
     }
 }
 
@@ -196,11 +205,11 @@ delivery connection::close(const operation& op) noexcept {
         return {.pending = true};
     }
     own();
-    if (phase_ >= phase::closing || phase_ == phase::opening) return delivery_;
+    if (phase_ >= phase::closing || phase_ == phase::opening) return told();
     const auto due = op.deadline.from(worker_.loop().now());
-    begin_close(make_error_code(errc::already_closed), due);
+    begin_close(make_error_code(errc::already_closed), due, false);
     if (!worker_.is_private()) {
-        delivery so_far = phase_ == phase::draining ? account() : delivery_;
+        delivery so_far = phase_ == phase::draining ? account() : told();
         so_far.pending = phase_ == phase::draining;
         return so_far;
     }
@@ -211,19 +220,18 @@ delivery connection::close(const operation& op) noexcept {
             worker_.loop().run_once(io::never);
         }
     }
-    return delivery_;
+    return told();
 }
 
 bool connection::start_close(std::coroutine_handle<> waiting, const operation& op) noexcept {
     (void)close(op);
     if (phase_ != phase::draining) return false;
-    flushing_.begin(waiting, {.stop = op.stop});
-    return true;
+    return flushing_.begin(worker_, waiting, {.stop = op.stop});
 }
 
 delivery connection::finish_close() noexcept {
     if (phase_ == phase::draining) leave_stream();  // asked to stop waiting
-    return delivery_;
+    return told();
 }
 
 void connection::release() noexcept {
@@ -234,7 +242,7 @@ void connection::release() noexcept {
         (void)close(close_within_5_seconds);
         while (phase_ == phase::closing) worker_.loop().run_once(io::never);
     } else {
-        begin_close(make_error_code(errc::already_closed), close_within_5_seconds.deadline.from(worker_.loop().now()));
+        begin_close(make_error_code(errc::already_closed), close_within_5_seconds.deadline.from(worker_.loop().now()), false);
     }
     if (phase_ == phase::closed || phase_ == phase::opening) {
         let_go();
@@ -249,13 +257,19 @@ std::uint64_t connection::unacknowledged() const noexcept {
     return half_closed_ && bytes > 0 ? bytes - 1 : bytes;  // the end itself counts as a byte
 }
 
+/// Nullptr when the system has no memory.
+connection::ending* connection::make_ending() noexcept {
+    if (!ending_) ending_.reset(new (std::nothrow) ending(this));
+    return ending_.get();
+}
+
 delivery connection::account() const noexcept {
-    delivery told = delivery_;
-    told.bytes_unacknowledged = unacknowledged();
-    told.bytes_acknowledged = counted_.wire_bytes_sent - std::min(counted_.wire_bytes_sent, told.bytes_unacknowledged);
-    told.bytes_unsent += out_.unsent_bytes();
-    told.messages_unsent += out_.unsent_messages();
-    return told;
+    delivery all = told();
+    all.bytes_unacknowledged = unacknowledged();
+    all.bytes_acknowledged = counted_.wire_bytes_sent - std::min(counted_.wire_bytes_sent, all.bytes_unacknowledged);
+    all.bytes_unsent += out_.unsent_bytes();
+    all.messages_unsent += out_.unsent_messages();
+    return all;
 }
 
 }  // namespace mnet::inline v1::mtcp::detail

@@ -30,9 +30,9 @@ result<std::shared_ptr<resolution>> begin_resolving(worker& where, const address
     auto state = std::make_shared<resolution>();
     state->found = resolve_at_once(what, false);
     if (state->found) return state;
-    auto asked = resolve_elsewhere(what, where.mail(), [state](result<endpoints> found) {
+    auto asked = resolve_elsewhere(what, where.mail(), [state, &where](result<endpoints> found) {
         state->found = std::move(found);
-        if (state->waiting != nullptr) state->waiting->finish({});
+        if (state->waiting != nullptr) state->waiting->finish(where, {});
     });
     if (!asked) return failure(asked.error());
     return state;
@@ -54,7 +54,7 @@ result<endpoints> resolve(worker& where, const address& what, std::chrono::nanos
 /// Awaits a resolution; a class of its own, so that nothing is left behind when its coroutine is destroyed.
 class resolving {
 public:
-    resolving(worker& where, std::shared_ptr<resolution> state, const operation& op) : state_(std::move(state)), op_(op), wait_(where) {}
+    resolving(worker& where, std::shared_ptr<resolution> state, const operation& op) : state_(std::move(state)), op_(op), where_(where) {}
     resolving(const resolving&) = delete;
     resolving& operator=(const resolving&) = delete;
     ~resolving() {
@@ -63,9 +63,9 @@ public:
     }
 
     bool await_ready() const noexcept { return state_->found.has_value(); }
-    void await_suspend(std::coroutine_handle<> handle) noexcept {
+    bool await_suspend(std::coroutine_handle<> handle) noexcept {
         state_->waiting = &wait_;
-        wait_.begin(handle, op_);
+        return wait_.begin(where_, handle, op_);
     }
     result<endpoints> await_resume() {
         state_->waiting = nullptr;
@@ -76,7 +76,8 @@ public:
 private:
     std::shared_ptr<resolution> state_;
     operation op_;
-    wait wait_;
+    worker& where_;
+    wait wait_{};
 };
 
 /// Awaits one attempt to connect.
@@ -139,10 +140,10 @@ result<> dial(connection& target, std::string_view text, std::chrono::nanosecond
 }
 
 result<client> dial_blocking(const environment& world, std::string_view text, const connect_options& options, const operation& op) {
-    auto loop = world.make_loop();
-    if (!loop) return failure(loop.error());
+    auto made = world.make_loop(job::one_client, options.engine);
+    if (!made) return failure(made.error());
     const limits limits = limits_of(options);
-    auto own = std::make_unique<worker>(*std::move(loop), worker::kind::private_loop, limits, nullptr);
+    auto own = std::make_unique<worker>(std::move(made->loop), worker::kind::private_loop, limits, nullptr);
     auto* const target = new connection(*own, next_client_id(), connection::role::owned, connection::shape::direct, limits);
     target->adopt(std::move(own));
     client fresh = client_access::make(*target);

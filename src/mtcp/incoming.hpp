@@ -1,7 +1,8 @@
 // The receiving half of a connection: the memory behind the decoder's window. It lends room behind what has arrived, keeps a frame that is
 // not whole in one piece, and gives the memory back when nothing is left.
 //
-// Memory grows with the bytes received, never with those announced: a frame larger than a window is assembled in a block that doubles.
+// Memory grows with the bytes received, never with those announced: a frame larger than a window is assembled in a block that doubles, or
+// in one that is there already because a frame before it needed it.
 #pragma once
 #include "base/block_pool.hpp"
 
@@ -36,10 +37,14 @@ public:
 
 private:
     bool move_to(base::block* target) noexcept;
+    bool fits(std::size_t frame_bytes) const noexcept;
+    void make_room_behind(std::size_t bytes_missing) noexcept;
+    bool grow(std::size_t frame_bytes) noexcept;
 
     wire::window& window_;
     base::block_pool& pool_;
     base::block* block_ = nullptr;
+    std::size_t large_frame_bytes_ = 0;  // of the frame before, when it was larger than a window
 };
 
 }  // namespace mnet::inline v1::mtcp::detail

@@ -18,6 +18,9 @@ void ledger::add_to(network_statistics& target) const noexcept {
     target.writes_refused += get(entry::writes_refused);
     target.pauses += get(entry::pauses);
     target.system_calls += get(entry::system_calls);
+    target.memory_requests += get(entry::memory_requests);
+    target.memory_in_use_bytes += get(entry::memory_in_use_bytes);
+    target.memory_retained_bytes += get(entry::memory_retained_bytes);
 }
 
 void ledger::absorb(const ledger& ended) noexcept {

@@ -24,12 +24,15 @@ enum class entry : std::uint8_t {
     writes_refused,
     pauses,
     system_calls,
+    memory_requests,
+    memory_in_use_bytes,
+    memory_retained_bytes,
     count_of_entries,
 };
 
 class ledger {
 public:
-    /// By the one writer.
+    /// By the one writer. A level falls by adding what wraps around.
     void add(entry what, std::uint64_t count) noexcept {
         auto& counter = counters_[static_cast<std::size_t>(what)];
         counter.store(counter.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);

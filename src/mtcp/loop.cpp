@@ -15,19 +15,22 @@ loop::loop(loop&&) noexcept = default;
 loop& loop::operator=(loop&&) noexcept = default;
 loop::~loop() = default;
 
-result<loop> loop::make() { return loop_access::make(detail::kernel()); }
+result<loop> loop::make(engine wanted) { return loop_access::make(detail::kernel(), wanted); }
 
-void loop::turn() {
+void loop::turn(mnet::deadline until) {
     {
         const detail::turn outside(*worker_);
     }  // sends what coroutines committed that ran outside of the loop's own turns
-    worker_->loop().run_once(io::never);
+    io::loop& engine = worker_->loop();
+    engine.run_once(until.is_never() ? io::never : until.from(engine.now()));
 }
 
-result<loop> loop_access::make(const detail::environment& world) {
-    auto engine = world.make_loop();
-    if (!engine) return failure(engine.error());
-    return loop(std::make_unique<detail::worker>(*std::move(engine), detail::worker::kind::shared_loop,
+network_statistics loop::statistics() const noexcept { return worker_->statistics(); }
+
+result<loop> loop_access::make(const detail::environment& world, engine wanted) {
+    auto made = world.make_loop(detail::job::many_clients, wanted);
+    if (!made) return failure(made.error());
+    return loop(std::make_unique<detail::worker>(std::move(made->loop), detail::worker::kind::shared_loop,
                                                  detail::limits_of(connect_options{}), nullptr));
 }
 

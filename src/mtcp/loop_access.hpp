@@ -10,7 +10,7 @@ namespace mnet::inline v1::mtcp {
 class loop_access {
 public:
     static detail::worker& worker(loop& loop) noexcept { return *loop.worker_; }
-    static result<loop> make(const detail::environment& world);
+    static result<loop> make(const detail::environment& world, engine wanted = engine::automatic);
 };
 
 }  // namespace mnet::inline v1::mtcp

@@ -33,7 +33,8 @@ network_core::network_core(const environment& world, const listen_options& optio
     : world_(world),
       handler_(std::move(handler)),
       limits_(limits_of(options)),
-      clients_max_(std::max<std::size_t>(options.clients_max, 1)) {}
+      clients_max_(std::max<std::size_t>(options.clients_max, 1)),
+      wanted_engine_(options.engine) {}
 
 network_core::~network_core() {
     for (station& each : stations_) {
@@ -70,17 +71,22 @@ result<> network_core::open_stations(const listen_options& options, const io::en
     loops = std::min(loops, 1024U);
     stations_.reserve(loops);  // threads hold references into it
     io::endpoint target = where;
+    mtcp::engine wanted = wanted_engine_;  // of loops that share a socket, one and the same
     for (unsigned index = 0; index < loops; ++index) {
-        auto loop = world_.make_loop();
-        if (!loop) return failure(loop.error());
+        auto made = world_.make_loop(job::many_clients, wanted);
+        if (!made) return failure(made.error());
+        if (index == 0) {
+            engine_ = made->loop->name();
+            engine_reason_ = made->reason;
+            if (wanted == mtcp::engine::automatic && loops > 1) wanted = engine_ == "uring" ? mtcp::engine::uring : mtcp::engine::epoll;
+        }
         station& fresh = stations_.emplace_back();
-        fresh.work = std::make_unique<worker>(*std::move(loop), worker::kind::shared_loop, limits_, this);
+        fresh.work = std::make_unique<worker>(std::move(made->loop), worker::kind::shared_loop, limits_, this);
         fresh.door = std::make_unique<acceptor>(*fresh.work, *this);
         const bool along = index > 0 && where.is_unix();
         const auto bound = fresh.door->listen(target, {.reuse_port = loops > 1, .along = along ? stations_.front().door.get() : nullptr});
         if (!bound) return failure(bound.error());
         if (index == 0) bound_ = target = *bound;
-        engine_ = fresh.work->loop().name();
     }
     return {};
 }
@@ -128,15 +134,15 @@ void network_core::serve_on_loop(worker& where, int handle) noexcept {
 }
 
 void network_core::serve_on_thread(worker& where, int handle) noexcept {
-    auto loop = world_.make_loop();
-    if (!loop) {
+    auto made = world_.make_loop(job::one_client, wanted_engine_);
+    if (!made) {
         turn_away(where, handle);
         return;
     }
     std::unique_ptr<worker> own;
     connection* fresh = nullptr;
     try {
-        own = std::make_unique<worker>(*std::move(loop), worker::kind::private_loop, limits_, this);
+        own = std::make_unique<worker>(std::move(made->loop), worker::kind::private_loop, limits_, this);
         fresh = new connection(*own, next_id_.fetch_add(1), connection::role::served, connection::shape::direct, limits_);
     } catch (const std::bad_alloc&) {
         turn_away(where, handle);
@@ -171,7 +177,7 @@ bool network_core::enlist(worker& blocking) {
 
 void network_core::run_blocking(worker& own) noexcept {
     while (!own.deserted()) own.loop().run_once(io::never);
-    own.tell_system_calls();
+    own.tell_costs();
     const std::scoped_lock lock(mutex_);
     add_up(own);
     ended_accounts_.absorb(own.accounts());
@@ -179,23 +185,32 @@ void network_core::run_blocking(worker& own) noexcept {
     changed_.notify_all();
 }
 
-void network_core::enter(std::uint64_t id, std::shared_ptr<mnet::detail::mailbox> box) {
-    const std::scoped_lock lock(boxes_mutex_);
-    boxes_.emplace(id, std::move(box));
+void network_core::enter(connection& client) {
+    const std::scoped_lock lock(register_mutex_);
+    register_.push_back(client);
 }
 
-void network_core::strike(std::uint64_t id) noexcept {
+void network_core::unlist(connection& client) noexcept {
+    const std::scoped_lock lock(register_mutex_);
+    static_cast<base::list_hook<register_tag>&>(client).unlink();
+}
+
+void network_core::forget(connection& client) noexcept {
+    unlist(client);
     clients_.fetch_sub(1, std::memory_order_relaxed);
-    const std::scoped_lock lock(boxes_mutex_);
-    boxes_.erase(id);
 }
 
-std::vector<std::shared_ptr<mnet::detail::mailbox>> network_core::boxes_but(std::uint64_t id) const {
+std::shared_ptr<mnet::detail::mailbox> network_core::box_of(connection& client) {
+    const std::scoped_lock lock(register_mutex_);
+    return client.make_box();
+}
+
+std::vector<std::shared_ptr<mnet::detail::mailbox>> network_core::boxes_but(std::uint64_t id) {
     std::vector<std::shared_ptr<mnet::detail::mailbox>> others;
-    const std::scoped_lock lock(boxes_mutex_);
-    others.reserve(boxes_.size());
-    for (const auto& [other, box] : boxes_) {
-        if (other != id) others.push_back(box);
+    others.reserve(clients_.load(std::memory_order_relaxed));
+    const std::scoped_lock lock(register_mutex_);
+    for (connection& other : register_) {
+        if (other.id() != id) others.push_back(other.make_box());
     }
     return others;
 }

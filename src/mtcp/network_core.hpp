@@ -1,6 +1,6 @@
 // The running server behind a `network`: its workers and their threads, its handler, the register of its clients, and how it stops.
 //
-// Thread: `admit` from a worker's loop; `enter` and `strike` from a client's own thread; the rest from any.
+// Thread: `admit` from a worker's loop; `enter`, `unlist` and `forget` from a client's own thread; the rest from any.
 #pragma once
 #include "mtcp/acceptor.hpp"
 #include "mtcp/environment.hpp"
@@ -17,7 +17,6 @@
 #include <mutex>
 #include <string>
 #include <thread>
-#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -33,6 +32,7 @@ public:
 
     std::string address() const { return bound_.text(); }
     std::string_view engine() const noexcept { return engine_; }
+    std::string_view engine_reason() const noexcept { return engine_reason_; }
     network_statistics statistics() const;
     std::size_t broadcast(std::span<const std::byte> bytes);
     farewell stop(mnet::deadline deadline);
@@ -41,9 +41,14 @@ public:
     /// A new connection: a client of `where`, or of a thread of its own, or turned away.
     void admit(worker& where, int handle) noexcept;
 
-    void enter(std::uint64_t id, std::shared_ptr<mnet::detail::mailbox> box);
-    void strike(std::uint64_t id) noexcept;
-    std::vector<std::shared_ptr<mnet::detail::mailbox>> boxes_but(std::uint64_t id) const;
+    /// The register of the clients that others can reach: those that are open. A mailbox is made when somebody first asks for it.
+    void enter(connection& client);
+    void unlist(connection& client) noexcept;
+    std::shared_ptr<mnet::detail::mailbox> box_of(connection& client);
+    std::vector<std::shared_ptr<mnet::detail::mailbox>> boxes_but(std::uint64_t id);
+
+    /// A client that was admitted is gone.
+    void forget(connection& client) noexcept;
 
     message_handler& on_message() noexcept { return *std::get_if<message_handler>(&handler_); }
     coroutine_handler& coroutine() noexcept { return *std::get_if<coroutine_handler>(&handler_); }
@@ -74,13 +79,15 @@ private:
     const limits limits_;
     const std::size_t clients_max_;
     io::endpoint bound_{};
+    const mtcp::engine wanted_engine_;
     std::string engine_{};
+    std::string engine_reason_{};
     std::vector<station> stations_{};
 
     std::atomic<std::uint64_t> next_id_ = 1;
     std::atomic<std::size_t> clients_ = 0;
-    mutable std::mutex boxes_mutex_{};
-    std::unordered_map<std::uint64_t, std::shared_ptr<mnet::detail::mailbox>> boxes_{};
+    std::mutex register_mutex_{};
+    base::intrusive_list<connection, register_tag> register_{};
 
     mutable std::mutex mutex_{};  // of all that follows
     std::condition_variable_any changed_{};

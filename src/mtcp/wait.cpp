@@ -8,34 +8,48 @@
 
 namespace mnet::inline v1::mtcp::detail {
 
-wait::wait(worker& worker) noexcept
-    : worker_(worker),
-      timer_(this, [](void* self) noexcept { static_cast<wait*>(self)->finish(std::make_error_code(std::errc::timed_out)); }) {}
+alarm::alarm(worker& lender) noexcept
+    : host(lender), timer(this, [](void* self) noexcept {
+          auto& due = *static_cast<alarm*>(self);
+          due.of->finish(due.host, std::make_error_code(std::errc::timed_out));
+      }) {}
 
-void wait::begin(std::coroutine_handle<> waiting, const operation& operation) noexcept {
+bool wait::begin(worker& host, std::coroutine_handle<> waiting, const operation& operation) noexcept {
     MNET_ASSERT(!active(), "a client is awaited by one coroutine at a time for the same thing");
-    waiting_ = waiting;
     outcome_ = {};
-    if (!operation.deadline.is_never()) worker_.loop().set(timer_, operation.deadline.from(worker_.loop().now()));
-    if (operation.stop != nullptr) {
-        stop_ = operation.stop;
-        worker_.watch_stop(*this);
-        on_stop_.emplace(*operation.stop, stop_signal{worker_.mail().get()});
+    if (!operation.deadline.is_never() || operation.stop != nullptr) {
+        alarm_ = host.lend_alarm();
+        if (alarm_ == nullptr) {
+            outcome_ = std::make_error_code(std::errc::not_enough_memory);
+            return false;
+        }
+        alarm_->of = this;
     }
+    waiting_ = waiting;
+    if (!operation.deadline.is_never()) host.loop().set(alarm_->timer, operation.deadline.from(host.loop().now()));
+    if (operation.stop != nullptr) {
+        alarm_->stop = operation.stop;
+        host.watch_stop(*alarm_);
+        alarm_->on_stop.emplace(*operation.stop, stop_signal{host.mail().get()});
+    }
+    return true;
 }
 
 void wait::disarm() noexcept {
-    worker_.loop().cancel(timer_);
-    on_stop_.reset();
-    stop_ = nullptr;
-    unlink();
+    if (alarm_ == nullptr) return;
+    worker& host = alarm_->host;
+    host.loop().cancel(alarm_->timer);
+    alarm_->on_stop.reset();
+    alarm_->stop = nullptr;
+    alarm_->unlink();
+    host.take_back(*std::exchange(alarm_, nullptr));
 }
 
-void wait::finish(std::error_code outcome) noexcept {
+void wait::finish(worker& host, std::error_code outcome) noexcept {
     if (!active()) return;
     disarm();
     outcome_ = outcome;
-    const turn turn(worker_);
+    const turn turn(host);
     std::exchange(waiting_, {}).resume();
 }
 

@@ -1,5 +1,8 @@
 // One wait of a coroutine: it ends by what it waits for, by its deadline, or by a stop token, and resumes its coroutine once.
 //
+// Most clients wait most of the time, and most of them for input alone. So a deadline and a token live in an `alarm`, which the worker lends
+// to the waits that have one.
+//
 // Thread: the loop's.
 #pragma once
 #include "base/intrusive_list.hpp"
@@ -24,18 +27,37 @@ struct stop_signal {
     void operator()() const noexcept { target->nudge(); }
 };
 
-class wait : public base::list_hook<stoppable_tag> {
+class wait;
+
+/// What ends a wait early.
+struct alarm : base::list_hook<stoppable_tag> {
+    explicit alarm(worker& lender) noexcept;
+
+    bool stop_requested() const noexcept { return stop != nullptr && stop->stop_requested(); }
+
+    worker& host;
+    wait* of = nullptr;
+    base::timer timer;
+    const std::stop_token* stop = nullptr;
+    std::optional<std::stop_callback<stop_signal>> on_stop{};
+};
+
+class wait {
 public:
-    explicit wait(worker& worker) noexcept;
+    wait() = default;
+    wait(const wait&) = delete;
+    wait& operator=(const wait&) = delete;
+    ~wait() { disarm(); }
 
     bool active() const noexcept { return static_cast<bool>(waiting_); }
     bool is_of(std::coroutine_handle<> coroutine) const noexcept { return waiting_ == coroutine; }
 
-    /// `operation` may have ended already: then the coroutine is resumed from the next turn.
-    void begin(std::coroutine_handle<> waiting, const operation& operation) noexcept;
+    /// `operation` may have ended already: then the coroutine is resumed from the next turn. False, and nothing begun, when there is no memory
+    /// for an alarm; the outcome says so.
+    [[nodiscard]] bool begin(worker& host, std::coroutine_handle<> waiting, const operation& operation) noexcept;
 
     /// Ends an active wait and resumes its coroutine, which may start the next. Does nothing to a wait that isn't active.
-    void finish(std::error_code outcome) noexcept;
+    void finish(worker& host, std::error_code outcome) noexcept;
 
     /// Its coroutine is gone.
     void abandon() noexcept;
@@ -44,17 +66,12 @@ public:
     std::error_code outcome() const noexcept { return outcome_; }
     void set_outcome(std::error_code outcome) noexcept { outcome_ = outcome; }
 
-    bool stop_requested() const noexcept { return stop_ != nullptr && stop_->stop_requested(); }
-
 private:
     void disarm() noexcept;
 
-    worker& worker_;
     std::coroutine_handle<> waiting_{};
     std::error_code outcome_{};
-    base::timer timer_;
-    const std::stop_token* stop_ = nullptr;
-    std::optional<std::stop_callback<stop_signal>> on_stop_{};
+    alarm* alarm_ = nullptr;
 };
 
 }  // namespace mnet::inline v1::mtcp::detail

@@ -5,6 +5,8 @@
 #include "mtcp/connection.hpp"
 
 #include <algorithm>
+#include <new>
+#include <thread>
 
 namespace mnet::inline v1::mtcp::detail {
 
@@ -24,8 +26,16 @@ limits limits::in_range() const noexcept {
     limits kept = *this;
     kept.message_bytes_max = std::min<std::size_t>(message_bytes_max, wire::length_max);
     kept.dead_after = dead_after.count() > 0 ? std::max(dead_after, std::chrono::milliseconds(1s)) : 0ms;
-    kept.spin = std::clamp<std::chrono::microseconds>(spin, 0us, 1s);
+    if (spin) kept.spin = std::clamp<std::chrono::microseconds>(*spin, 0us, 1s);
     return kept;
+}
+
+std::chrono::nanoseconds spin_for(const limits& limits, std::size_t clients) noexcept {
+    using namespace std::chrono_literals;
+    constexpr std::size_t few_clients = 8;
+    static const bool peers_run_meanwhile = std::thread::hardware_concurrency() > 1;
+    if (limits.spin) return *limits.spin;
+    return peers_run_meanwhile && clients <= few_clients ? 50us : 0us;
 }
 
 worker::worker(std::unique_ptr<io::loop> loop, kind what, const limits& limits, network_core* network)
@@ -38,8 +48,6 @@ worker::worker(std::unique_ptr<io::loop> loop, kind what, const limits& limits, 
       stop_timer_(this, [](void* self) noexcept { static_cast<worker*>(self)->cut_all(); }) {
     loop_->on_wake(this, [](void* self) noexcept { static_cast<worker*>(self)->woken(); });
     if (!is_private()) warm_up();
-    // A private loop's connection spins on its own socket, which costs half the system calls (connection::fill).
-    if (!is_private()) loop_->spin(limits_.spin);
 }
 
 /// One block of every size that a half frame can move to, so that no client allocates the first of its kind later.
@@ -60,17 +68,39 @@ worker::~worker() {
     const auto is_closing = [](const connection& member) { return member.is_closing(); };
     while (std::ranges::any_of(members_, is_closing)) loop_->run_once(io::never);
     MNET_ASSERT(members_.empty(), "the clients of a loop end before it");
+    while (alarm* const spare = spare_alarms_.pop_front()) delete spare;
 }
 
-void worker::join(connection& member) noexcept { members_.push_back(member); }
+void worker::join(connection& member) noexcept {
+    members_.push_back(member);
+    ++members_count_;
+    set_spin();
+}
+
+/// A private loop's connection spins on its own socket, which costs half the system calls (connection::fill).
+void worker::set_spin() noexcept {
+    if (!is_private()) loop_->spin(spin_for(limits_, members_count_));
+}
 
 void worker::leave(connection& member) noexcept {
     members_.erase(member);
+    --members_count_;
+    set_spin();
     if (on_leave_) on_leave_();
 }
 
 void worker::borrowed(connection& borrower) noexcept {
     if (!static_cast<base::list_hook<borrower_tag>&>(borrower).linked()) borrowers_.push_back(borrower);
+}
+
+void worker::resume_later(connection& member) noexcept {
+    if (!static_cast<base::list_hook<unfinished_tag>&>(member).linked()) unfinished_.push_back(member);
+    loop_->call_again();
+}
+
+alarm* worker::lend_alarm() noexcept {
+    alarm* const spare = spare_alarms_.pop_front();
+    return spare != nullptr ? spare : new (std::nothrow) alarm(*this);
 }
 
 void worker::close_member(std::uint64_t id) noexcept {
@@ -88,21 +118,32 @@ void worker::settle() noexcept {
         borrower->settle();
         if (borrower->send.writer_open) borrowed(*borrower);  // its commit comes in a later turn
     }
-    tell_system_calls();
+    tell_costs();
 }
 
-void worker::tell_system_calls() noexcept {
-    const std::uint64_t made = loop_->counted().system_calls;
-    ledger_.add(entry::system_calls, made - std::exchange(system_calls_told_, made));
+void worker::tell_costs() noexcept {
+    const costs now{.system_calls = loop_->counted().system_calls,
+                    .memory_requests = pool_.requests(),
+                    .memory_in_use_bytes = pool_.bytes_in_use(),
+                    .memory_retained_bytes = pool_.bytes_retained()};
+    ledger_.add(entry::system_calls, now.system_calls - told_.system_calls);
+    if (now.memory_requests != told_.memory_requests) ledger_.add(entry::memory_requests, now.memory_requests - told_.memory_requests);
+    if (now.memory_in_use_bytes != told_.memory_in_use_bytes)
+        ledger_.add(entry::memory_in_use_bytes, now.memory_in_use_bytes - told_.memory_in_use_bytes);
+    if (now.memory_retained_bytes != told_.memory_retained_bytes)
+        ledger_.add(entry::memory_retained_bytes, now.memory_retained_bytes - told_.memory_retained_bytes);
+    told_ = now;
 }
 
 void worker::woken() {
     const turn turn(*this);
     inbox_->run();
+    auto unfinished = unfinished_.take_all();
+    while (connection* const member = unfinished.pop_front()) member->resume();
     auto all = stoppable_.take_all();
-    while (wait* const stoppable = all.pop_front()) {
+    while (alarm* const stoppable = all.pop_front()) {
         stoppable_.push_back(*stoppable);
-        if (stoppable->stop_requested()) stoppable->finish(std::make_error_code(std::errc::operation_canceled));
+        if (stoppable->stop_requested()) stoppable->of->finish(*this, std::make_error_code(std::errc::operation_canceled));
     }
 }
 

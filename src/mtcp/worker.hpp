@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 
 namespace mnet::inline v1::mtcp::detail {
@@ -28,17 +29,25 @@ class network_core;
 
 struct member_tag;
 struct borrower_tag;
+struct unfinished_tag;
+struct register_tag;
+
+/// How many messages of one client are handled in a row; then the others have their turn.
+inline constexpr std::uint64_t messages_a_turn_max = 256;
 
 /// What every connection of a worker keeps to (mnet/mtcp/options.hpp).
 struct limits {
     std::size_t message_bytes_max;
     std::size_t unsent_bytes_max;
     std::chrono::milliseconds dead_after;
-    std::chrono::microseconds spin;
+    std::optional<std::chrono::microseconds> spin;
 
     /// Each brought to the nearest value inside its range.
     limits in_range() const noexcept;
 };
+
+/// How long to poll before sleeping, for a loop with so many clients.
+std::chrono::nanoseconds spin_for(const limits& limits, std::size_t clients) noexcept;
 
 class worker {
 public:
@@ -65,10 +74,23 @@ public:
     void leave(connection& member) noexcept;
 
     void borrowed(connection& borrower) noexcept;
-    void watch_stop(wait& stoppable) noexcept { stoppable_.push_back(stoppable); }
+    /// In the next turn, after all others.
+    void resume_later(connection& member) noexcept;
+    /// For a wait; nullptr when the system has no memory. Those taken back are lent again.
+    alarm* lend_alarm() noexcept;
+    void take_back(alarm& lent) noexcept { spare_alarms_.push_back(lent); }
+    void watch_stop(alarm& stoppable) noexcept { stoppable_.push_back(stoppable); }
     /// Closes the connection of that id, if it is still there.
     void close_member(std::uint64_t id) noexcept;
-    void tell_system_calls() noexcept;
+    /// By its own thread.
+    network_statistics statistics() noexcept {
+        tell_costs();
+        network_statistics now{};
+        ledger_.add_to(now);
+        return now;
+    }
+    /// Brings the ledger up to what the loop and the pool have done.
+    void tell_costs() noexcept;
     /// Called when a connection has left; for an acceptor that waits for a descriptor.
     void on_leave(std::move_only_function<void()> call) noexcept { on_leave_ = std::move(call); }
 
@@ -83,7 +105,17 @@ public:
 
 private:
     friend class turn;
+
+    /// What the ledger knows of loop and pool.
+    struct costs {
+        std::uint64_t system_calls = 0;
+        std::uint64_t memory_requests = 0;
+        std::uint64_t memory_in_use_bytes = 0;
+        std::uint64_t memory_retained_bytes = 0;
+    };
+
     void warm_up() noexcept;
+    void set_spin() noexcept;
     void settle() noexcept;
     void woken();
     void cut_all() noexcept;
@@ -96,15 +128,18 @@ private:
     std::shared_ptr<inbox> inbox_;
     ledger ledger_{};
     base::intrusive_list<connection, member_tag> members_{};
+    std::size_t members_count_ = 0;
     base::intrusive_list<connection, borrower_tag> borrowers_{};
-    base::intrusive_list<wait, stoppable_tag> stoppable_{};
+    base::intrusive_list<connection, unfinished_tag> unfinished_{};  // they have messages that wait for the next turn
+    base::intrusive_list<alarm, stoppable_tag> stoppable_{};
+    base::intrusive_list<alarm, stoppable_tag> spare_alarms_{};
     base::timer stop_timer_;
     std::chrono::nanoseconds stop_due_ = io::never;
     farewell farewell_{};
     unsigned turns_ = 0;  // depth
     bool stopping_ = false;
     std::move_only_function<void()> on_leave_{};
-    std::uint64_t system_calls_told_ = 0;
+    costs told_{};
 };
 
 /// Everything that runs a user's code or touches a window on a loop runs inside a turn; the outermost one settles.

@@ -70,4 +70,5 @@ answer(Socket, Answered) ->
 
 stop(Why) ->
     io:format(standard_error, "~s~n", [Why]),
-    halt(1).
+    %% Without waiting for what the other side does not take.
+    erlang:halt(1, [{flush, false}]).

@@ -1,10 +1,11 @@
-// The engines that the typed suite runs on, each made ready for one test: epoll; simulated with nothing going wrong; and simulated with
+// The engines that the typed suite runs on, each made ready for one test: epoll; io_uring; simulated with nothing going wrong; and simulated with
 // all that a correct program does not notice, once for each of many seeds.
 //
 // MNET_SEED=n runs one seed only; MNET_SEEDS=n runs the seeds 1 to n instead of 1 to 20.
 #pragma once
 #include "io/epoll/epoll_loop.hpp"
 #include "io/simulated/world.hpp"
+#include "io/uring/uring_loop.hpp"
 
 #include <gtest/gtest.h>
 
@@ -23,23 +24,18 @@ namespace io_test {
 
 namespace io = mnet::io;
 
-class epoll_engine {
+/// What engines on the real kernel have in common.
+class kernel_engine {
 public:
     static constexpr bool is_simulated = false;
     static constexpr std::chrono::nanoseconds patience = std::chrono::seconds(30);  // until a test that hangs fails
     static constexpr std::size_t more_than_sockets_hold = 16 << 20;                 // tcp_wmem and tcp_rmem together, as they come
     static std::vector<std::uint64_t> seeds() { return {1}; }
 
-    explicit epoll_engine(std::uint64_t) {}
-    epoll_engine(const epoll_engine&) = delete;
-    epoll_engine& operator=(const epoll_engine&) = delete;
-    ~epoll_engine() { allow_handles(); }
-
-    std::unique_ptr<io::loop> make_loop() {
-        auto made = io::make_epoll_loop();
-        if (!made) std::abort();
-        return std::move(*made);
-    }
+    kernel_engine() = default;
+    kernel_engine(const kernel_engine&) = delete;
+    kernel_engine& operator=(const kernel_engine&) = delete;
+    ~kernel_engine() { allow_handles(); }
 
     std::size_t open_handles() const {
         const std::filesystem::directory_iterator descriptors("/proc/self/fd");
@@ -73,6 +69,31 @@ private:
     rlimit before_{};
     unsigned rounds_ = 0;
 };
+
+struct epoll_engine : kernel_engine {
+    explicit epoll_engine(std::uint64_t) {}
+
+    static std::unique_ptr<io::loop> make_loop() {
+        auto made = io::make_epoll_loop();
+        if (!made) std::abort();
+        return std::move(*made);
+    }
+};
+
+/// io_uring as a loop of many clients has it, and as a loop of one.
+template <const io::uring_settings& Settings>
+struct uring_engine : kernel_engine {
+    explicit uring_engine(std::uint64_t) {}
+
+    static std::unique_ptr<io::loop> make_loop() {
+        auto made = io::make_uring_loop(Settings);
+        if (!made) std::abort();
+        return std::move(*made);
+    }
+};
+
+using shared_uring_engine = uring_engine<io::uring_for_many>;
+using private_uring_engine = uring_engine<io::uring_for_one>;
 
 class simulated_engine {
 public:
@@ -110,12 +131,14 @@ struct rough_engine : simulated_engine {
     }
 };
 
-using engines = testing::Types<epoll_engine, calm_engine, rough_engine>;
+using engines = testing::Types<epoll_engine, shared_uring_engine, private_uring_engine, calm_engine, rough_engine>;
 
 struct engine_names {
     template <typename Engine>
     static std::string GetName(int) {
         if constexpr (std::is_same_v<Engine, epoll_engine>) return "Epoll";
+        if constexpr (std::is_same_v<Engine, shared_uring_engine>) return "Uring";
+        if constexpr (std::is_same_v<Engine, private_uring_engine>) return "UringForOne";
         if constexpr (std::is_same_v<Engine, calm_engine>) return "Simulated";
         return "SimulatedRough";
     }

@@ -43,13 +43,22 @@ mnet::base::unique_fd open_blocking(const mnet::io::endpoint& where) {
     return socket;
 }
 
+/// A wait with a timeout is interrupted by more than handlers of signals (signal(7), the last section): by the end of an io_uring, too.
+template <typename Call>
+auto uninterrupted(Call call) {
+    auto outcome = call();
+    while (outcome < 0 && errno == EINTR) outcome = call();
+    return outcome;
+}
+
 }  // namespace
 
 raw_peer::raw_peer(std::string_view address) {
     const auto where = endpoint_of(address);
     socket_ = open_blocking(where);
     limit_waits();
-    require(::connect(socket_.get(), where.data(), where.length()) == 0, "connect");
+    const int connected = uninterrupted([&] { return ::connect(socket_.get(), where.data(), where.length()); });
+    require(connected == 0 || errno == EISCONN, "connect");
 }
 
 raw_peer::raw_peer(mnet::base::unique_fd connected) : socket_(std::move(connected)) { limit_waits(); }
@@ -62,7 +71,7 @@ void raw_peer::limit_waits() {
 
 void raw_peer::send(std::span<const std::byte> what) {
     while (!what.empty()) {
-        const ssize_t taken = ::send(socket_.get(), what.data(), what.size(), MSG_NOSIGNAL);
+        const ssize_t taken = uninterrupted([&] { return ::send(socket_.get(), what.data(), what.size(), MSG_NOSIGNAL); });
         require(taken > 0, "send");
         what = what.subspan(static_cast<std::size_t>(taken));
     }
@@ -84,8 +93,7 @@ bytes raw_peer::receive(std::size_t count) {
     bytes all(count);
     std::size_t have = 0;
     while (have < count) {
-        const ssize_t came = ::recv(socket_.get(), all.data() + have, count - have, 0);
-        if (came < 0 && errno == EINTR) continue;
+        const ssize_t came = uninterrupted([&] { return ::recv(socket_.get(), all.data() + have, count - have, 0); });
         if (came < 0) {
             require(errno == ECONNRESET || errno == EPIPE, "recv");
             was_reset_ = true;
@@ -99,7 +107,7 @@ bytes raw_peer::receive(std::size_t count) {
 
 bytes raw_peer::receive_some() {
     bytes all(std::size_t{1} << 20);
-    const ssize_t came = ::recv(socket_.get(), all.data(), all.size(), 0);
+    const ssize_t came = uninterrupted([&] { return ::recv(socket_.get(), all.data(), all.size(), 0); });
     was_reset_ = came < 0;
     all.resize(came > 0 ? static_cast<std::size_t>(came) : 0);
     return all;

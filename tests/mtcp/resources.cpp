@@ -9,7 +9,9 @@
 #include <filesystem>
 #include <fstream>
 #include <malloc.h>
+#include <sys/resource.h>
 #include <unistd.h>
+#include <utility>
 
 namespace mtcp_test {
 
@@ -46,15 +48,12 @@ std::size_t raise_descriptor_limit() {
 }
 
 no_descriptors::no_descriptors() {
-    // The kernel gives out the lowest free number: all below it are taken.
-    const mnet::base::unique_fd lowest(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-    if (!lowest || ::getrlimit(RLIMIT_NOFILE, &before_) != 0) std::abort();
-    const rlimit none{.rlim_cur = static_cast<rlim_t>(lowest.get()), .rlim_max = before_.rlim_max};
-    if (::setrlimit(RLIMIT_NOFILE, &none) != 0) std::abort();
-}
-
-no_descriptors::~no_descriptors() {
-    if (::setrlimit(RLIMIT_NOFILE, &before_) != 0) std::abort();
+    // All are taken. A lower limit would not do: an accept that the kernel already holds keeps to the one of when it was asked for.
+    for (;;) {
+        mnet::base::unique_fd next(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+        if (!next) break;
+        taken_.push_back(std::move(next));
+    }
 }
 
 }  // namespace mtcp_test

@@ -3,7 +3,7 @@
 #include "base/unique_fd.hpp"
 
 #include <cstddef>
-#include <sys/resource.h>
+#include <vector>
 
 namespace mtcp_test {
 
@@ -38,10 +38,9 @@ public:
     no_descriptors();
     no_descriptors(const no_descriptors&) = delete;
     no_descriptors& operator=(const no_descriptors&) = delete;
-    ~no_descriptors();
 
 private:
-    rlimit before_{};
+    std::vector<mnet::base::unique_fd> taken_{};
 };
 
 }  // namespace mtcp_test

@@ -18,7 +18,9 @@ class simulated_environment final : public mtcp::detail::environment {
 public:
     explicit simulated_environment(io::simulated::world& world) noexcept : world_(world) {}
 
-    result<std::unique_ptr<io::loop>> make_loop() const override { return world_.make_loop(); }
+    result<mtcp::detail::made_loop> make_loop(mtcp::detail::job, mtcp::engine) const override {
+        return mtcp::detail::made_loop{world_.make_loop(), "simulated"};
+    }
     bool threads() const noexcept override { return false; }
 
     std::shared_ptr<mtcp::detail::network_core> listen(const mtcp::listen_options& options, mtcp::detail::any_handler handler) const {

@@ -23,13 +23,27 @@ first_line() {
     head -n 1 "$1"
 }
 
+# tell_where_it_hangs PROCESS PORT: whose queues are full, what each thread waits for, and what the server counted.
+tell_where_it_hangs() {
+    local thread
+    echo "the server's sockets and those of its peer, from /proc/net/tcp (local, remote, state, bytes to send:to read, timers):"
+    awk -v port="$(printf ':%04X' "$2")" 'index($2, port) || index($3, port) { print "    " $2, $3, $4, $5, $6, $7 }' /proc/net/tcp
+    for thread in "/proc/$1"/task/*; do echo "thread ${thread##*/}: $(<"$thread/wchan") $(grep -E '^State' "$thread/status")"; done
+    kill -TERM "$1"
+    wait "$1" || true
+    cat "$folder/summary"
+} >&2
+
 for handler in message coroutine blocking; do
     "$MNET_TOOL" serve 127.0.0.1:0 --echo --handler "$handler" >"$folder/served" 2>"$folder/summary" &
     server=$!
     started+=("$server")
     address=$(first_line "$folder/served" "$server")
     address=${address#listening on }
-    told=$(escript "$peer" client 127.0.0.1 "${address##*:}" "$count")
+    if ! told=$(escript "$peer" client 127.0.0.1 "${address##*:}" "$count"); then
+        tell_where_it_hangs "$server" "${address##*:}"
+        exit 1
+    fi
     echo "Erlang, client of a $handler handler: $told"
     kill -TERM "$server"
     wait "$server" || { echo "the server ended with $?" >&2; cat "$folder/summary" >&2; exit 1; }

@@ -7,6 +7,19 @@ source "$(dirname "$0")/tool_support.bash"
 keys=(work transport engine size_bytes messages delivered bytes elapsed_ns ns_per_message megabytes_per_second ratio_to_plain
     allocations_per_message system_calls_per_message cpu_ns_per_message_sender cpu_ns_per_message_receiver)
 
+# check_latency ROW: percentiles rise, and a message is written when it is due or later. Nothing is judged but that.
+check_latency() {
+    local key last=1 value
+    for key in p50_ns p90_ns p99_ns p999_ns p9999_ns max_ns; do
+        value=$(number "$key" "$1")
+        ((value >= last)) || fail "$key is below the one before: $1"
+        (($(number "service_$key" "$1") <= value)) || fail "service took longer than response: $1"
+        last=$value
+    done
+    for key in rate_per_second achieved_per_second behind_max; do number "$key" "$1" >/dev/null; done
+    [[ $(number never_written "$1") == 0 ]] || fail "not all was written: $1"
+}
+
 # check_rows TRANSPORT WORK SIZES...: of the JSON rows in $folder/out, one of ours and one plain for each size.
 check_rows() {
     local transport=$1 work=$2 size row name key
@@ -26,6 +39,7 @@ check_rows() {
                 for key in p50_ns p99_ns p999_ns max_ns; do (($(number "$key" "$row") > 0)) || fail "no $key: $row"; done
             fi
             if [[ $work == idle ]]; then number bytes_per_client "$row" >/dev/null; fi
+            if [[ $work == latency ]]; then check_latency "$row"; fi
         done
         [[ $row == *'"engine":"plain"'*'"ratio_to_plain":1.0,'* ]] || fail "a plain row is measured by itself: $row"
     done
@@ -52,6 +66,20 @@ check_rows unix echo 0
 bench idle --clients 100
 check_rows tcp idle 64
 
+bench latency --rate 2000 --clients 7
+check_rows tcp latency 64
+bench latency --size 10K --spin --transport unix --hgrm "$folder/a.hgrm"
+check_rows unix latency 10240
+for file in a a.service a.plain a.plain-service; do
+    expect_match "$folder/$file.hgrm" '^ +Value +Percentile +TotalCount +1/\(1-Percentile\)$'
+    expect_match "$folder/$file.hgrm" '^ +[0-9.]+ 1\.000000000000 +1000$'
+done
+
+# A rate that no sender keeps is told as such, on stderr and in the row; the figures contain it.
+expect_status 0 "$MNET_TOOL" bench latency --rate 10000000 --size 64K --clients 2 --seconds 0.01 --rounds 1 --json
+expect_match "$folder/err" 'did not keep the rate: [0-9,]+ of 10,000,000 a second, .* were never written'
+expect_match "$folder/out" '"kept_rate":false'
+
 # A server that runs already, as another machine's would.
 start_server localhost:0 --bench
 bench stream --size 16 --connect "$address"
@@ -61,6 +89,14 @@ check_rows tcp echo 64
 stop_server
 expect_match "$folder/server.err" '^mnet: served [0-9]+ clients, .*; nothing was cut$'
 (($(wc -l <"$folder/server.err") == 1)) || fail "the server said more than its summary: $(cat "$folder/server.err")"
+
+# Latency for people: percentiles, and bars that keep to the width.
+COLUMNS=70 expect_status 0 "$MNET_TOOL" bench latency --seconds 0.05 --rate 2000 --clients 3
+expect_match "$folder/out" '^open loop: '
+expect_match "$folder/out" '^ +p50 +p90 +p99 +p99.9 +p99.99 +max '
+(($(grep -cE '^ +(mnet|plain) response ' "$folder/out") == 2)) || fail "two programs were measured: $(cat "$folder/out")"
+expect_match "$folder/out" '\|#+ '
+if grep -E '^ +[0-9.]+ [um]?s +\|' "$folder/out" | grep -qE '.{71}'; then fail "wider than 70 columns: $(cat "$folder/out")"; fi
 
 # The table for people: a head with the machine, a line a size.
 expect_status 0 "$MNET_TOOL" bench stream --size 16,1K --seconds 0.05

@@ -31,7 +31,7 @@ completes() { # completes WANTED WORDS...
 }
 completes 'serve send bench --help --version' mnet ''
 completes 'serve send' mnet s
-completes 'table stream pingpong echo idle' mnet bench ''
+completes 'table stream pingpong echo idle latency' mnet bench ''
 completes 'coroutine' mnet serve --echo --handler c
 completes 'tcp unix' mnet bench stream --transport ''
 completes '' mnet send --timeout ''

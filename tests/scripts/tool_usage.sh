@@ -39,4 +39,7 @@ usage_error '"gallop"' bench gallop
 usage_error '--size.*"1,,2"' bench stream --size 1,,2
 usage_error '--transport.*"pigeon"' bench stream --transport pigeon
 usage_error '--clients' bench echo --clients 0
+usage_error '--rate' bench latency --rate 0
+usage_error '--rate.*latency' bench echo --rate 100
+usage_error '--hgrm.*one --size' bench latency --hgrm file --size 1,2
 usage_error '^mnet: nowhere: .*address' bench stream --connect nowhere

@@ -21,6 +21,8 @@ exit_code run_work(const bench_options& options, bench_site& site) {
             return bench_echo(options, site);
         case bench_work::idle:
             return bench_idle(options, site);
+        case bench_work::latency:
+            return bench_latency(options, site);
     }
     return exit_code::usage;
 }

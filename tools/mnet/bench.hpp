@@ -1,10 +1,13 @@
 // `mnet bench`: what arrives, how fast, and what it costs, beside the plain-socket program of bench/plain_sockets.hpp in the same run.
 //
 // - bench.cpp: the options made whole, the server process, the choice of the work.
-// - bench_table.cpp, bench_stream.cpp, bench_pingpong.cpp, bench_echo.cpp, bench_idle.cpp: one work each.
+// - bench_table.cpp, bench_stream.cpp, bench_pingpong.cpp, bench_echo.cpp, bench_idle.cpp, bench_latency.cpp: one work
+//   each.
 // - bench_site.hpp: the two servers that are measured. bench_rounds.hpp: who is measured when. bench_report.hpp: what is printed.
 #pragma once
 #include "failure.hpp"
+
+#include <mnet/mtcp/options.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -14,7 +17,7 @@
 
 namespace mnet::tool {
 
-enum class bench_work : std::uint8_t { table, stream, pingpong, echo, idle };
+enum class bench_work : std::uint8_t { table, stream, pingpong, echo, idle, latency };
 
 struct bench_options {
     bench_work work = bench_work::table;
@@ -22,7 +25,11 @@ struct bench_options {
     std::chrono::nanoseconds seconds{std::chrono::seconds(1)};  // measured time of each side of a row
     std::size_t clients = 0;                                    // 0: the work's own
     std::size_t depth = 1;
+    double rate = 10'000;  // latency: messages a second over all clients
+    std::string hgrm{};    // latency: where the distributions are written to, when not empty
+    int rounds = 5;        // of each side, in turns; the median counts
     bool spin = false;
+    mtcp::engine engine = mtcp::engine::automatic;  // of both sides
     std::string transport{"tcp"};
     std::string connect{};  // empty: a server process of our own
     bool json = false;

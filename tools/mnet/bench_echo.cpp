@@ -18,7 +18,7 @@ constexpr std::size_t default_clients = 64;
 constexpr std::size_t other_descriptors = 64;
 
 bench_row measure(const bench_options& options, bench_site& site, std::size_t clients, std::size_t size, bench_report& report) {
-    const auto round_time = options.seconds / rounds;
+    const auto round_time = options.seconds / options.rounds;
     std::unique_ptr<bench_swarm> swarm;
     const contender mnet{.open =
                              [&] {
@@ -55,7 +55,7 @@ bench_row measure(const bench_options& options, bench_site& site, std::size_t cl
     const bool both_fit = 2 * clients + other_descriptors <= raise_descriptor_limit();
     const auto order = both_fit ? order::taking_turns : order::one_after_the_other;
     return {.size = size,
-            .measured = compete(mnet, site.has_plain() ? std::optional(plain) : std::nullopt, order, report.progress_of(size))};
+            .measured = compete(mnet, site.has_plain() ? std::optional(plain) : std::nullopt, order, options.rounds, report.progress_of(size))};
 }
 
 }  // namespace

@@ -67,12 +67,13 @@ exit_code bench_pingpong(const bench_options& options, bench_site& site) {
         report.progress(size_text(size) + ", warming up");
         std::vector<std::uint64_t> ours;
         std::vector<std::uint64_t> theirs;
-        const std::uint64_t count = calibrate(options.seconds / rounds, [&](std::uint64_t messages) {
+        const std::uint64_t count = calibrate(options.seconds / options.rounds, [&](std::uint64_t messages) {
             ours.clear();
             ours.reserve(messages);
             return measure(site, client, messages, size, ours);
         });
         ours.clear();
+        const auto rounds = static_cast<std::uint64_t>(options.rounds);
         ours.reserve(count * rounds);
         theirs.reserve(count * (rounds + 1));
 
@@ -84,7 +85,7 @@ exit_code bench_pingpong(const bench_options& options, bench_site& site) {
             other.emplace(contender{.round = round});
         }
         const contender mnet{.round = [&] { return measure(site, client, count, size, ours); }};
-        bench_row row{.size = size, .measured = compete(mnet, other, order::taking_turns, report.progress_of(size))};
+        bench_row row{.size = size, .measured = compete(mnet, other, order::taking_turns, options.rounds, report.progress_of(size))};
         row.latency = percentiles_of(ours);
         if (plain) row.plain_latency = percentiles_of(theirs);
         report.add(row);

@@ -2,7 +2,9 @@
 #pragma once
 #include "bench.hpp"
 #include "bench_rounds.hpp"
+#include "bench_row.hpp"
 #include "bench_site.hpp"
+#include "latency_report.hpp"
 #include "measurement.hpp"
 
 #include <cstddef>
@@ -15,21 +17,12 @@
 
 namespace mnet::tool {
 
-struct percentiles {
-    std::uint64_t p50_ns = 0;
-    std::uint64_t p99_ns = 0;
-    std::uint64_t p999_ns = 0;
-    std::uint64_t max_ns = 0;
-};
-
-/// Of all round trips; sorts them. Nearest rank: p50 of 1, 2, 3, 4 is 2.
-percentiles percentiles_of(std::span<std::uint64_t> latencies_ns) noexcept;
-
 struct bench_row {
     std::size_t size = 0;
     outcome measured{};
     std::optional<percentiles> latency{}, plain_latency{};               // pingpong
     std::optional<double> bytes_per_client{}, plain_bytes_per_client{};  // idle
+    std::optional<latency_figures> open_loop{};                          // latency
 };
 
 class bench_report {
@@ -59,6 +52,7 @@ private:
     bool json_;
     bool terminal_;
     bench_work kind_;
+    int rounds_;
     std::string work_;
     std::string transport_;
     std::string engine_;

@@ -19,7 +19,7 @@ bench::measurement median(std::vector<bench::measurement> measured) {
     return *middle;
 }
 
-outcome compete(const contender& mnet, const std::optional<contender>& plain, order order, const on_round& tell) {
+outcome compete(const contender& mnet, const std::optional<contender>& plain, order order, int rounds, const on_round& tell) {
     std::vector<bench::measurement> ours;
     std::vector<bench::measurement> theirs;
     const bool turns = order == order::taking_turns && plain;

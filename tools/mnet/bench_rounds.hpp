@@ -13,8 +13,6 @@
 
 namespace mnet::tool {
 
-inline constexpr int rounds = 5;
-
 /// One of the two. `open` and `close` stand around its rounds.
 struct contender {
     std::function<void()> open = [] {};
@@ -38,7 +36,7 @@ enum class order : std::uint8_t {
     one_after_the_other,  // where both together would be too much for the process: thousands of connections
 };
 
-outcome compete(const contender& mnet, const std::optional<contender>& plain, order order, const on_round& tell);
+outcome compete(const contender& mnet, const std::optional<contender>& plain, order order, int rounds, const on_round& tell);
 
 /// The round with the median time a message; but the first in which something was lost, when there is one.
 bench::measurement median(std::vector<bench::measurement> measured);

@@ -2,10 +2,11 @@
 // small: so `serve_bench` reads in one place, and what lasts longer than a message is a coroutine of its own.
 #include "bench_server.hpp"
 
-#include "allocations.hpp"
 #include "measurement.hpp"
 #include "protocol.hpp"
 #include "stamp.hpp"
+
+#include <mnet/allocation_counter.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -84,58 +85,68 @@ task<result<>> answer_pingpong(client& client, bench::request request) {
 }
 
 result<> answer_counters(client& client, const std::string& plain_address) {
-    const bench::uncounted_allocations pause;
-    return client.send(bench::to_text(bench::answer{
-        .usage = bench::usage_now(client.system_calls()), .resident_bytes = bench::resident_bytes(), .plain_address = plain_address}));
+    const diagnostics::uncounted_allocations pause;
+    return client.send(bench::to_text(bench::answer{.usage = bench::usage_now(client.system_calls()),
+                                                    .resident_bytes = bench::resident_bytes(),
+                                                    .plain_address = plain_address,
+                                                    .engine = std::string(client.engine())}));
 }
 
 std::optional<bench::request> understood(const message& message) {
-    const bench::uncounted_allocations pause;
+    const diagnostics::uncounted_allocations pause;
     return bench::parse_request(message.text());
 }
 
-/// Does what can be done without waiting; gives the part that waits, or an empty one.
-result<task<result<>>> begin(client& client, const message& message, const std::string& plain_address, bool& echoes) {
+/// What a client has got to.
+struct session {
+    bool echoes = false;
+    task<result<>> part{};  // what has to be awaited next, if anything
+};
+
+task<result<>> echo_patiently(client& client, message message) {
+    for (;;) {
+        if (auto flushed = co_await client.async_flush(); !flushed) co_return flushed;
+        auto sent = client.send(message.bytes());
+        if (sent || sent.error() != errc::would_block) co_return sent;
+    }
+}
+
+/// Does what can be done without waiting, and leaves the rest in `session.part`.
+result<> answer(client& client, const message& message, const std::string& plain_address, session& session) {
+    if (session.echoes) {
+        auto sent = client.send(message.bytes());
+        if (sent || sent.error() != errc::would_block) return sent;
+        session.part = echo_patiently(client, message);
+        return {};
+    }
     const auto request = understood(message);
     if (!request) return failure(std::errc::protocol_error);
-    result<> sent;
     switch (request->work) {
         case bench::work::stream:
-            return receive_stream(client, *request);
+            session.part = receive_stream(client, *request);
+            break;
         case bench::work::pingpong:
-            return answer_pingpong(client, *request);
+            session.part = answer_pingpong(client, *request);
+            break;
         case bench::work::counters:
-            sent = answer_counters(client, plain_address);
-            break;
+            return answer_counters(client, plain_address);
         case bench::work::echo:
-            echoes = true;
-            sent = client.send(bench::ready_text);
-            break;
+            session.echoes = true;
+            return client.send(bench::ready_text);
     }
-    if (!sent) return std::unexpected(sent.error());
-    return task<result<>>();
+    return {};
 }
 
 }  // namespace
 
 task<result<>> serve_bench(client& client, const std::string& plain_address) {
-    bool echoes = false;
+    session session;
     for (;;) {
         const auto message = co_await client.async_read();
         if (!message) co_return failure(message.error());
-        if (echoes) {
-            auto sent = client.send(message->bytes());
-            while (!sent && sent.error() == errc::would_block) {
-                if (auto flushed = co_await client.async_flush(); !flushed) co_return flushed;
-                sent = client.send(message->bytes());
-            }
-            if (!sent) co_return sent;
-        } else {
-            auto part = begin(client, *message, plain_address, echoes);
-            if (!part) co_return failure(part.error());
-            if (!*part) continue;
-            if (auto done = co_await std::move(*part); !done) co_return done;
-        }
+        result<> done = answer(client, *message, plain_address, session);
+        if (done && session.part) done = co_await std::exchange(session.part, {});
+        if (!done) co_return done;
     }
 }
 

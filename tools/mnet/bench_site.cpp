@@ -12,17 +12,29 @@
 
 #include <algorithm>
 #include <array>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace mnet::tool {
 
 namespace {
 
+std::string_view text_of(mtcp::engine wanted) noexcept {
+    switch (wanted) {
+        case mtcp::engine::epoll: return "epoll";
+        case mtcp::engine::uring: return "uring";
+        default: return "auto";
+    }
+}
+
 std::vector<std::string> server_arguments(const bench_options& options, std::size_t message_bytes_max) {
     std::string address = "127.0.0.1:0";
     if (options.transport == "unix") address = fmt::format("unix://@mnet-bench-{}", ::getpid());
     std::vector<std::string> arguments{"--bench", address, "--message-bytes-max", std::to_string(message_bytes_max)};
     if (options.spin) arguments.emplace_back("--spin");
+    arguments.emplace_back("--engine");
+    arguments.emplace_back(text_of(options.engine));
     return arguments;
 }
 
@@ -44,13 +56,15 @@ std::size_t largest(const bench_options& options) {
 }  // namespace
 
 bench_site::bench_site(const bench_options& options)
-    : spin_(options.spin), message_bytes_max_(largest(options)), address_(options.connect) {
+    : spin_(options.spin), wanted_engine_(options.engine), message_bytes_max_(largest(options)), address_(options.connect) {
     if (options.connect.empty()) {
         own_.emplace(server_arguments(options, message_bytes_max_), apart(options));
         address_ = own_->address();
     }
     control_.emplace(connect(connect_options()));
-    plain_address_ = counters().plain_address;
+    bench::answer first = counters();
+    plain_address_ = std::move(first.plain_address);
+    engine_ = std::move(first.engine);
     warm_up();
     if (!has_plain()) return;
     auto socket = bench::plain::connect_socket(plain_address_);
@@ -89,6 +103,7 @@ void bench_site::warm_up() {
 mtcp::connect_options bench_site::connect_options() const noexcept {
     mtcp::connect_options settings{.message_bytes_max = message_bytes_max_};
     if (spin_) settings.spin = bench::spin_time;
+    settings.engine = wanted_engine_;
     return settings;
 }
 

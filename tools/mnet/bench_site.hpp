@@ -31,7 +31,8 @@ public:
     bool has_plain() const noexcept { return !plain_address_.empty(); }
 
     std::string_view transport() const noexcept { return control_->transport(); }
-    std::string_view engine() const noexcept { return control_->engine(); }
+    /// The server's.
+    std::string_view engine() const noexcept { return engine_; }
 
     bench::plain::waiting plain_waiting() const noexcept { return bench::plain::waiting_for(spin_); }
 
@@ -73,6 +74,8 @@ private:
     void warm_up();
 
     bool spin_;
+    mtcp::engine wanted_engine_;
+    std::string engine_{};
     std::size_t message_bytes_max_;
     std::optional<server_process> own_{};
     std::string address_{};

@@ -84,14 +84,14 @@ exit_code stream_rows(const bench_options& options, bench_site& site, std::strin
         report.progress(size_text(size) + ", warming up");
         const auto ours = [&](std::uint64_t count) { return measure(site, client, count, size); };
         const auto theirs = [&](std::uint64_t count) { return site.checked_plain(bench::plain::measure_stream(*plain, count, size)); };
-        const std::uint64_t count = calibrate(options.seconds / rounds, ours);
+        const std::uint64_t count = calibrate(options.seconds / options.rounds, ours);
         std::optional<contender> other;
         if (plain) {
             theirs(count / 4 + 1);
             other.emplace(contender{.round = [&] { return theirs(count); }});
         }
         const contender mnet{.round = [&] { return ours(count); }};
-        report.add({.size = size, .measured = compete(mnet, other, order::taking_turns, report.progress_of(size))});
+        report.add({.size = size, .measured = compete(mnet, other, order::taking_turns, options.rounds, report.progress_of(size))});
     }
     return report.verdict();
 }

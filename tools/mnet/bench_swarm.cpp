@@ -17,8 +17,8 @@ constexpr std::size_t connecting_max = 256;
 // Coroutines that begin a round before the loop gets to send what they wrote: each holds a window of memory until then.
 constexpr std::size_t starting_at_once = 32;
 
-mtcp::loop made_loop() {
-    auto loop = mtcp::loop::make();
+mtcp::loop made_loop(mtcp::engine wanted) {
+    auto loop = mtcp::loop::make(wanted);
     if (!loop) throw failure_exit(exit_code::unreachable, "no event loop: " + reason_text(loop.error()));
     return std::move(*loop);
 }
@@ -26,7 +26,7 @@ mtcp::loop made_loop() {
 }  // namespace
 
 bench_swarm::bench_swarm(const bench_site& site, std::size_t clients, std::size_t depth, std::size_t size)
-    : site_(site), depth_(depth), size_(size), source_(size, std::byte{0x5a}), options_(site.connect_options()), loop_(made_loop()) {
+    : site_(site), depth_(depth), size_(size), source_(size, std::byte{0x5a}), options_(site.connect_options()), loop_(made_loop(options_.engine)) {
     clients_.reserve(clients);
     waiting_.reserve(clients);
     starting_.reserve(clients);
@@ -52,6 +52,7 @@ task<> bench_swarm::live() {
     const operation patience = bench_patience;
     auto connected = co_await mtcp::async_connect(loop_, site_.address(), options_);
     if (!connected) co_return failed(connected.error());
+    const std::size_t index = clients_.size();
     client& client = clients_.emplace_back(std::move(*connected));
     if (const auto sent = client.send(announcement); !sent) co_return failed(sent.error());
     const auto ready = co_await client.async_read(patience);
@@ -60,6 +61,13 @@ task<> bench_swarm::live() {
 
     for (;;) {
         co_await start_line{*this};
+        while (plan_ != nullptr && !plan_->done(index)) {
+            const auto reply = co_await client.async_read(patience);
+            if (!reply && reply.error() == std::errc::timed_out && plan_->in_flight(index) == 0) continue;  // none was due
+            if (!reply) co_return failed(reply.error());
+            take(reply->bytes(), plan_->answered(index, bench::now_ns()));
+        }
+        if (plan_ != nullptr) continue;
         std::uint64_t sent = 0;
         std::uint64_t answered = 0;
         for (;;) {
@@ -72,11 +80,7 @@ task<> bench_swarm::live() {
             if (sent == answered) break;
             const auto reply = co_await client.async_read(patience);
             if (!reply) co_return failed(reply.error());
-            if (bench::intact(reply->bytes(), size_, answered)) {
-                ++measured_.delivered;
-                measured_.bytes += size_;
-            }
-            ++answered;
+            take(reply->bytes(), answered++);
         }
         measured_.messages += sent;
     }
@@ -91,11 +95,54 @@ result<> bench_swarm::write(client& client, std::uint64_t sequence) noexcept {
     return writer->commit();
 }
 
+void bench_swarm::take(std::span<const std::byte> reply, std::uint64_t sequence) noexcept {
+    if (!bench::intact(reply, size_, sequence)) return;
+    ++measured_.delivered;
+    measured_.bytes += size_;
+}
+
 bench::measurement bench_swarm::measure(std::chrono::nanoseconds duration) {
     return run(duration, std::numeric_limits<std::uint64_t>::max());
 }
 
 bench::measurement bench_swarm::measure_one_each() { return run(bench::plain::patience, 1); }
+
+void bench_swarm::write_due(std::size_t index) {
+    client& client = clients_[index];
+    bool wrote = false;
+    while (const auto sequence = plan_->next(index)) {
+        const auto written = write(client, *sequence);
+        if (!written && written.error() == errc::would_block) break;  // asked again at the next visit
+        if (!written) return;                                         // its reading fails too, and says so
+        plan_->wrote(index, bench::now_ns());
+        wrote = true;
+    }
+    if (wrote) (void)client.flush();
+}
+
+bench::measurement bench_swarm::measure(bench::open_loop& plan) {
+    measured_ = {};
+    plan_ = &plan;
+    std::swap(waiting_, starting_);
+    const bench::usage before = bench::usage_now(clients_.front().system_calls());
+    plan.begin();
+    for (const std::coroutine_handle<> waiting : starting_) waiting.resume();
+    starting_.clear();
+    const std::uint64_t start = bench::now_ns();
+    plan.start(start);
+    while (waiting_.size() + ended_ < clients_.size()) {
+        plan.visit(bench::now_ns(), [this](std::size_t index) { write_due(index); });
+        loop_.turn(deadline::at(std::chrono::steady_clock::time_point(std::chrono::nanoseconds(plan.quiet_until_ns()))));
+    }
+    const std::uint64_t end = bench::now_ns();
+    plan_ = nullptr;
+    plan.end(end);
+    measured_.messages = plan.written();
+    measured_.elapsed_ns = end - start;
+    measured_.sender = bench::usage_now(clients_.front().system_calls()) - before;
+    if (failure_) fail(exit_code::lost, site_.address(), failure_);
+    return measured_;
+}
 
 bench::measurement bench_swarm::run(std::chrono::nanoseconds duration, std::uint64_t messages_each) {
     measured_ = {};

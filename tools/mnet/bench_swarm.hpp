@@ -3,6 +3,7 @@
 #pragma once
 #include "bench_site.hpp"
 #include "measurement.hpp"
+#include "open_loop.hpp"
 
 #include <mnet/client.hpp>
 #include <mnet/mtcp/connect.hpp>
@@ -13,6 +14,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -33,6 +35,9 @@ public:
     /// One round trip on each.
     bench::measurement measure_one_each();
 
+    /// An open loop: messages leave when `plan` has them due, those that are due at once in one system call a client.
+    bench::measurement measure(bench::open_loop& plan);
+
 private:
     /// Where the coroutines wait for a round.
     struct start_line {
@@ -43,6 +48,8 @@ private:
     };
 
     task<> live();
+    void write_due(std::size_t index);
+    void take(std::span<const std::byte> reply, std::uint64_t sequence) noexcept;
     result<> write(client& client, std::uint64_t sequence) noexcept;
     bench::measurement run(std::chrono::nanoseconds duration, std::uint64_t messages_each);
     void failed(std::error_code reason) noexcept;
@@ -60,6 +67,7 @@ private:
     std::size_t ended_ = 0;  // coroutines that failed
     bool stopping_ = false;
     std::uint64_t messages_each_ = 0;
+    bench::open_loop* plan_ = nullptr;  // of an open loop, while it lasts
     bench::measurement measured_{};
     std::vector<task<>> tasks_{};  // last: they use all the others
 };

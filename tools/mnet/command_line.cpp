@@ -54,16 +54,22 @@ constexpr auto bench_examples = R"(Works:
   pingpong   one message there and back at a time: percentiles of the round trip
   echo       round trips over --clients connections, --depth in flight on each
   idle       memory of the server for each of --clients connections that are silent
+  latency    messages at a fixed --rate over --clients connections: percentiles from when each was due
 
 The receiver counts and checks every message and acknowledges. The server is a process of its own, or the
 `mnet serve --bench` that --connect names. Every row stands beside a plain-socket program that does the same
 work in the same run, in turns, 5 rounds each; the median round counts.
 
+pingpong and echo are closed loops: who waits for an answer sends nothing meanwhile, so a pause is told as one slow
+message. latency is an open loop: each message has a time when it is due, and its response time counts from then on,
+so a pause is told as all the messages that had to wait. Its rounds are one distribution.
+
 Examples:
   mnet bench table
   mnet bench stream --size 0,16,64,256,1024,16384 --json
   mnet bench pingpong --spin --transport unix
-  mnet bench echo --clients 10000 --depth 16)";
+  mnet bench echo --clients 10000 --depth 16
+  mnet bench latency --rate 50000 --clients 100 --seconds 10 --hgrm latency.hgrm)";
 
 /// A value with a text form of its own. `parse` gives nothing for a text that is none.
 template <typename Value, typename Parse>
@@ -93,6 +99,12 @@ CLI::Option* add_choice(CLI::App& app, const std::string& name, Value& target, c
     std::string all;
     for (const auto& [known, value] : names) all += fmt::format("{}{}", all.empty() ? "" : ", ", known);
     return add_parsed(app, name, target, parse, "choice: " + all, fmt::format("{}: {}", help, all));
+}
+
+void add_engine(CLI::App& app, mtcp::engine& target, const std::string& help) {
+    add_choice<mtcp::engine>(app, "--engine", target,
+                             {{"auto", mtcp::engine::automatic}, {"epoll", mtcp::engine::epoll}, {"uring", mtcp::engine::uring}}, help)
+        ->type_name("NAME");
 }
 
 void describe_service(CLI::App& app, serve_options& options) {
@@ -137,7 +149,8 @@ void describe_serve(CLI::App& app, serve_options& options) {
         ->type_name("N");
     app.add_option("--clients-max", options.clients_max, "clients at the same time [100000]")->check(CLI::PositiveNumber)->type_name("N");
     app.add_flag("--spin", options.spin, "poll for up to 1 ms before sleeping: less latency, more CPU");
-    app.add_flag("--json", options.json, "print {\"listening\": \"ADDRESS\"}, and the summary as JSON");
+    add_engine(app, options.engine, "how to talk to the kernel [auto]");
+    app.add_flag("--json", options.json, "print {\"listening\": \"ADDRESS\", ...}, and the summary as JSON");
 }
 
 void describe_send(CLI::App& app, send_options& options) {
@@ -152,7 +165,15 @@ void describe_send(CLI::App& app, send_options& options) {
     add_parsed(app, "--timeout", options.timeout, parse_duration, "duration",
                "longest wait: to connect, for the next reply (500ms, 5s, 1m) [5s]")
         ->type_name("T");
+    add_engine(app, options.engine, "how to talk to the kernel [auto]");
     app.add_flag("--json", options.json, "print replies and a summary as JSON, one object a line");
+}
+
+/// What only one work understands is a mistake with the others.
+void check_bench(const CLI::App& app, const bench_options& options) {
+    for (const char* const name : {"--rate", "--hgrm"})
+        if (app.count(name) != 0 && options.work != bench_work::latency) throw CLI::ValidationError(name, "is for the work latency");
+    if (!options.hgrm.empty() && options.sizes.size() > 1) throw CLI::ValidationError("--hgrm", "takes one --size");
 }
 
 void describe_bench(CLI::App& app, bench_options& options) {
@@ -162,21 +183,33 @@ void describe_bench(CLI::App& app, bench_options& options) {
                             {"stream", bench_work::stream},
                             {"pingpong", bench_work::pingpong},
                             {"echo", bench_work::echo},
-                            {"idle", bench_work::idle}},
+                            {"idle", bench_work::idle},
+                            {"latency", bench_work::latency}},
                            "what to measure")
         ->required();
     add_parsed(app, "--size", options.sizes, parse_sizes, "list of sizes of up to 208 MiB - 1", "message sizes: a row each (0,64,1K)")
         ->type_name("S[,S...]");
     add_parsed(app, "--seconds", options.seconds, parse_duration, "duration", "measured time of each side of a row (0.1, 500ms) [1]")
         ->type_name("T");
-    app.add_option("--clients", options.clients, "connections: echo [64], idle [1000]")->check(CLI::Range(1, 1'000'000))->type_name("C");
+    app.add_option("--clients", options.clients, "connections: echo, latency [64], idle [1000]")
+        ->check(CLI::Range(1, 1'000'000))
+        ->type_name("C");
     app.add_option("--depth", options.depth, "messages in flight on each connection: echo [1]")
         ->check(CLI::Range(1, 1'000'000))
         ->type_name("D");
+    app.add_option("--rounds", options.rounds, "rounds of each side, in turns, within that time [5]")
+        ->check(CLI::Range(1, 1000))
+        ->type_name("N");
     app.add_flag("--spin", options.spin, "all sides poll for up to 1 ms before they sleep");
+    app.add_option("--rate", options.rate, "latency: messages a second, over all clients together [10000]")
+        ->check(CLI::Range(1, 10'000'000))
+        ->type_name("R");
+    app.add_option("--hgrm", options.hgrm, "latency: write the distributions to FILE and its neighbours, for HdrHistogram's plotter")
+        ->type_name("FILE");
     add_choice<std::string>(app, "--transport", options.transport, {{"tcp", "tcp"}, {"unix", "unix"}}, "of a server of our own [tcp]")
         ->type_name("NAME");
     app.add_option("--connect", options.connect, "measure the `mnet serve --bench` that listens there")->type_name("ADDRESS");
+    add_engine(app, options.engine, "how both sides talk to the kernel [auto]");
     app.add_flag("--json", options.json, "one JSON object a row");
 }
 
@@ -202,6 +235,7 @@ std::expected<command, exit_code> parse_command_line(int argument_count, const c
         app.parse(argument_count, arguments);
         if (app.get_subcommands().empty()) throw CLI::ValidationError("say what to do: serve, send or bench");
         if (serve_command.parsed()) check_service(serve_command, serve);
+        if (bench_command.parsed()) check_bench(bench_command, bench);
     } catch (const CLI::Success& asked) {  // help, version
         app.exit(asked);
         return std::unexpected(exit_code::done);

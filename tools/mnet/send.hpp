@@ -2,6 +2,8 @@
 #pragma once
 #include "failure.hpp"
 
+#include <mnet/mtcp/options.hpp>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -18,6 +20,7 @@ struct send_options {
     std::optional<std::size_t> size{};  // messages of this size, filled with the text
     bool no_reply = false;
     std::chrono::nanoseconds timeout{std::chrono::seconds(5)};  // to connect; without a reply; to drain
+    mtcp::engine engine = mtcp::engine::automatic;
     bool json = false;
 };
 

@@ -29,11 +29,16 @@ using namespace std::chrono_literals;
 
 constexpr auto drain_time = 5s;
 
-void announce(const serve_options& options, const std::string& address) {
-    if (options.json)
-        print_line(fmt::format(R"({{"listening": {}}})", nlohmann::json(address).dump()));
-    else
+/// `engine` and why it is that one; nothing for a plain server.
+void announce(const serve_options& options, const std::string& address, std::string_view engine = {}, std::string_view reason = {}) {
+    if (options.json) {
+        nlohmann::ordered_json line{{"listening", address}};
+        if (!engine.empty()) line.update({{"engine", engine}, {"engine_reason", reason}});
+        print_line(line.dump());
+    } else {
         print_line("listening on " + address);
+        if (!engine.empty()) print_line(fmt::format("engine {}: {}", engine, reason));
+    }
 }
 
 void print_summary(const network_statistics& done, const farewell& end) {
@@ -103,6 +108,7 @@ exit_code run_serve(const serve_options& options) {
     const responder responder{.service = options.service, .reply_text = options.reply_text};
 
     mtcp::listen_options settings{.address = options.address, .loops = options.loops, .clients_max = options.clients_max};
+    settings.engine = options.engine;
     settings.message_bytes_max = options.message_bytes_max;
     if (options.spin) settings.spin = bench::spin_time;
     auto network = options.service == service::bench
@@ -110,7 +116,7 @@ exit_code run_serve(const serve_options& options) {
                        : listen_with(settings, options.handler, responder);
     if (!network) fail_to_reach(options.address, network.error());
 
-    announce(options, network->address());
+    announce(options, network->address(), network->engine(), network->engine_reason());
     signals.wait();
     signals.release();
     const farewell end = network->stop(within(drain_time));

@@ -39,6 +39,9 @@ public:
     wire::window receive{};
     send_window send{};
 
+    /// A coroutine that has read so many messages lets others have their turn before it reads the next. Counted by the decoder.
+    std::uint64_t turn_ends_at = ~std::uint64_t{0};
+
     /// Makes the send window hold a message of `payload_bytes`. Errors: would_block, already_closed, message_too_large, what ended the
     /// connection, not_enough_memory.
     virtual result<> make_room(std::size_t payload_bytes) noexcept = 0;
@@ -72,6 +75,7 @@ public:
     virtual std::string_view name() const noexcept = 0;
     virtual std::string_view engine() const noexcept = 0;
     virtual std::uint64_t system_calls() const noexcept = 0;
+    virtual network_statistics loop_statistics() noexcept = 0;
     virtual std::string local_address() const = 0;
     virtual std::string remote_address() const = 0;
     virtual std::uint64_t unsent_bytes() const noexcept = 0;

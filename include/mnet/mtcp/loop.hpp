@@ -8,6 +8,8 @@
 #include <mnet/client.hpp>
 #include <mnet/error.hpp>
 #include <mnet/mtcp/options.hpp>
+#include <mnet/operation.hpp>
+#include <mnet/statistics.hpp>
 #include <mnet/task.hpp>
 
 #include <chrono>
@@ -23,7 +25,7 @@ class worker;
 class [[nodiscard]] MNET_API loop {
 public:
     /// Errors: the kernel's (too_many_files_open, ...).
-    static result<loop> make();
+    static result<loop> make(engine wanted = engine::automatic);
 
     loop(loop&&) noexcept;
     loop& operator=(loop&&) noexcept;
@@ -40,8 +42,12 @@ public:
         return work.take();
     }
 
-    /// Waits for one of the loop's events and handles what is there: for programs with a loop of their own making.
-    void turn();
+    /// Waits for one of the loop's events, until the deadline at most, and handles what is there: for programs with a loop of their own making.
+    /// `turn(within(0s))` never waits. A wait may end up to 1 ms after its deadline.
+    void turn(mnet::deadline until = {});
+
+    /// What the loop and its clients have done so far. `clients` is not counted.
+    network_statistics statistics() const noexcept;
 
 private:
     friend class loop_access;

@@ -54,8 +54,11 @@ public:
     /// Where it listens, its port resolved: `127.0.0.1:5050`, `unix:///run/a.sock`.
     std::string address() const;
 
-    /// How its loops talk to the kernel: "epoll".
+    /// How its loops talk to the kernel: "epoll", "uring". The loops of blocking handlers' threads may do otherwise (`client::engine`).
     std::string_view engine() const noexcept;
+
+    /// Why that is so, in words: "the faster one for many clients", "no io_uring: io_uring_setup: Operation not permitted (...)".
+    std::string_view engine_reason() const noexcept;
 
     network_statistics statistics() const;
 
@@ -80,7 +83,7 @@ private:
 };
 
 /// Opens the address and starts serving. Errors: errc::invalid_address; the resolver's (std::errc::host_unreachable when a name has no
-/// address); the kernel's (address_in_use, permission_denied, ...).
+/// address); the kernel's (address_in_use, permission_denied, ...); of `engine::uring`, the kernel's with a message that says why it is refused.
 MNET_API result<network> listen(const listen_options& options, detail::any_handler handler);
 
 template <typename Handler>

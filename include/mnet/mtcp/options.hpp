@@ -4,6 +4,8 @@
 #pragma once
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <type_traits>
 
@@ -11,6 +13,11 @@ namespace mnet::inline v1::mtcp {
 
 inline constexpr std::size_t default_message_bytes_max = std::size_t{16} << 20;
 inline constexpr std::size_t default_unsent_bytes_max = std::size_t{8} << 20;
+
+/// How a loop talks to the kernel. `automatic` is what the environment variable MNET_ENGINE names (auto, epoll, uring); else, for a server
+/// and a `loop`, io_uring where the kernel allows it and epoll where not; for a client with a thread of its own epoll. `uring` where it is
+/// refused is an error, whose message says why.
+enum class engine : std::uint8_t { automatic, epoll, uring };
 
 struct connect_options {
     /// From the call to an open connection: resolving and all attempts together. Default: 10 s, or `dead_after` when that is set and
@@ -30,9 +37,13 @@ struct connect_options {
     /// fits whenever the bound is not exceeded, so a client's memory stays below this bound plus one message. Default: 8 MiB.
     std::size_t unsent_bytes_max = default_unsent_bytes_max;
 
-    /// How long a thread that waits for input polls before it sleeps. Less latency (no wake-up: tens of microseconds) for up to a whole
-    /// core of CPU while it lasts. 0 to 1 s. Default: 0.
-    std::chrono::microseconds spin{0};
+    /// How long a thread that waits for input polls before it sleeps. Being woken costs tens of microseconds, polling costs up to a whole
+    /// core of CPU while it lasts. 0 to 1 s; 0 sleeps at once. Default (nothing): 50 us after something happened, where a thread serves at
+    /// most 8 clients and the machine has more than one processor; else 0.
+    std::optional<std::chrono::microseconds> spin{};
+
+    /// The engine of a loop of its own; `async_connect` has the loop's. Default: automatic.
+    mtcp::engine engine = mtcp::engine::automatic;
 };
 
 static_assert(std::is_trivially_destructible_v<connect_options>);  // may stand in a co_await expression (docs/adr/0003)
@@ -53,7 +64,8 @@ struct listen_options {
     std::chrono::milliseconds dead_after{0};
     std::size_t message_bytes_max = default_message_bytes_max;
     std::size_t unsent_bytes_max = default_unsent_bytes_max;
-    std::chrono::microseconds spin{0};
+    std::optional<std::chrono::microseconds> spin{};
+    mtcp::engine engine = mtcp::engine::automatic;
 };
 
 }  // namespace mnet::inline v1::mtcp

@@ -239,6 +239,11 @@ void epoll_loop::close(stream& stream) noexcept {
     closing_.push_back(stream);
 }
 
+std::size_t epoll_loop::segment_bytes(const stream& stream) noexcept {
+    ++counters_.system_calls;
+    return segment_bytes_of(stream.handle);
+}
+
 std::size_t epoll_loop::unacknowledged_bytes(const stream& stream) const noexcept {
     return stream.handle >= 0 ? unacknowledged_bytes_of(stream.handle) : 0;
 }
@@ -275,16 +280,21 @@ void epoll_loop::wait(std::chrono::nanoseconds until) noexcept {
     events_count_ = 0;
     if (const auto next = timers_.next()) until = std::min(until, *next);
     auto time = now();
-    const bool busy = !ready_.empty() || !closing_.empty() || !accepting_.empty();
+    const bool busy = !ready_.empty() || !closing_.empty() || !accepting_.empty() || called_again_;
     if (busy || until <= time) {
         events_count_ = ask(0);
+        had_events_ = had_events_ || busy || events_count_ > 0;
         return;
     }
-    if (spin_.count() > 0) {
+    if (spin_.count() > 0 && std::exchange(had_events_, false)) {
         const auto spin_until = std::min(until, time + spin_);
         while (time < spin_until) {
             events_count_ = ask(0);
-            if (events_count_ > 0) return;
+            if (events_count_ > 0) {
+                had_events_ = true;
+                return;
+            }
+            give_way();
             time = now();
         }
     }
@@ -294,6 +304,7 @@ void epoll_loop::wait(std::chrono::nanoseconds until) noexcept {
         milliseconds = static_cast<int>(std::clamp<std::chrono::milliseconds::rep>(left, 0, INT_MAX));
     }
     events_count_ = ask(milliseconds);
+    had_events_ = events_count_ > 0;
 }
 
 void epoll_loop::take(const epoll_event& event) noexcept {
@@ -379,7 +390,8 @@ void epoll_loop::run_once(std::chrono::nanoseconds until) noexcept {
     auto accepting = accepting_.take_all();
     while (registration* const what = accepting.pop_front()) serve(*static_cast<listener*>(what));
     timers_.expire(now());
-    if (drain_wake()) woken();
+    const bool rang = drain_wake();
+    if (std::exchange(called_again_, false) || rang) woken();
 }
 
 }  // namespace mnet::inline v1::io

@@ -29,14 +29,17 @@ public:
     void configure(stream& stream, const stream_settings& settings) noexcept override;
     void receive(stream& stream) noexcept override;
     void cancel_receive(stream& stream) noexcept override { stream.wants_receive = false; }
+    bool emptied(const stream& stream) const noexcept override { return !stream.readable; }
     result<std::size_t> try_receive(stream& stream, std::span<std::byte> target) noexcept override;
     std::optional<result<std::size_t>> send(stream& stream, std::span<const std::byte> bytes) noexcept override;
     result<> finish(stream& stream) noexcept override;
     void close(stream& stream) noexcept override;
+    std::size_t segment_bytes(const stream& stream) noexcept override;
     std::size_t unacknowledged_bytes(const stream& stream) const noexcept override;
     result<endpoint> local_endpoint(const stream& stream) const noexcept override;
     result<endpoint> remote_endpoint(const stream& stream) const noexcept override;
     void wake() noexcept override;
+    void call_again() noexcept override { called_again_ = true; }
     void run_once(std::chrono::nanoseconds until) noexcept override;
 
 private:
@@ -57,6 +60,8 @@ private:
     base::unique_fd epoll_;
     base::unique_fd wake_;
     bool wake_rang_ = false;
+    bool called_again_ = false;
+    bool had_events_ = false;  // since it last polled in vain
     base::intrusive_list<registration> ready_;    // streams with something to answer
     base::intrusive_list<registration> closing_;  // streams whose `closed` is due
     base::intrusive_list<registration> accepting_;

@@ -1,7 +1,6 @@
-// The counting operator new and delete of the tool ([new.delete]: a program may replace them). Memory comes from malloc as before.
-// Clang's sanitizers bring their own, which can't be replaced: a tool that is built with them counts none, and says in the head of its
-// tables that its figures mean nothing.
-#include "allocations.hpp"
+// The counting operator new and delete ([new.delete]: a program may replace them), a library of its own that a program links to have them.
+// Memory comes from malloc as before. Clang's sanitizers bring their own, which can't be replaced: under them nothing is counted.
+#include <mnet/allocation_counter.hpp>
 
 #include <atomic>
 #include <cstddef>
@@ -14,15 +13,18 @@
 #endif
 #endif
 
-namespace mnet::bench {
+namespace mnet::inline v1::diagnostics {
 
 namespace {
 
 constinit std::atomic<std::uint64_t> total{0};
+constinit thread_local std::uint64_t own = 0;
 constinit thread_local int pauses = 0;
 
 [[maybe_unused]] void count() noexcept {
-    if (pauses == 0) total.fetch_add(1, std::memory_order_relaxed);
+    if (pauses != 0) return;
+    total.fetch_add(1, std::memory_order_relaxed);
+    ++own;
 }
 
 [[maybe_unused]] void* counted(std::size_t bytes) noexcept {
@@ -53,16 +55,25 @@ void* counted_or_throw(std::size_t bytes, Alignment... alignment) {
 }  // namespace
 
 std::uint64_t allocations() noexcept { return total.load(std::memory_order_relaxed); }
+std::uint64_t allocations_of_this_thread() noexcept { return own; }
+
+bool allocations_are_counted() noexcept {
+#ifdef MNET_NEW_IS_TAKEN
+    return false;
+#else
+    return true;
+#endif
+}
 
 uncounted_allocations::uncounted_allocations() noexcept { ++pauses; }
 uncounted_allocations::~uncounted_allocations() { --pauses; }
 
-}  // namespace mnet::bench
+}  // namespace mnet::inline v1::diagnostics
 
 #ifndef MNET_NEW_IS_TAKEN
 
-using mnet::bench::counted;
-using mnet::bench::counted_or_throw;
+using mnet::diagnostics::counted;
+using mnet::diagnostics::counted_or_throw;
 
 void* operator new(std::size_t bytes) { return counted_or_throw(bytes); }
 void* operator new[](std::size_t bytes) { return counted_or_throw(bytes); }

@@ -1,0 +1,133 @@
+"""What the samples say: medians, spreads, ratios to the plain-socket program of the same round, and whether the targets were met. A sample
+is a row of a program with the names of its cell and contender and the number of its round. Knows no files and no text."""
+
+import statistics
+from collections import defaultdict
+from dataclasses import dataclass
+
+RATIO_MAX = 1.05
+BULK_RATIO_MAX = 0.77
+BULK_BYTES = 16 << 10
+IDLE_BYTES_MAX = 1024
+SHARED_MEMORY = {"iceoryx"}
+
+
+@dataclass(frozen=True)
+class Spread:
+    median: float
+    lowest: float
+    highest: float
+
+    @staticmethod
+    def of(values):
+        return Spread(statistics.median(values), min(values), max(values)) if values else None
+
+
+class Results:
+    def __init__(self):
+        self.samples = []
+        self.skipped = {}  # (cell name, contender): why
+        self._by_place = defaultdict(list)
+
+    def add(self, sample):
+        self.samples.append(sample)
+        self._by_place[sample["cell"], sample["contender"]].append(sample)
+
+    def contenders(self):
+        return {sample["contender"] for sample in self.samples}
+
+    def rows(self, cell, contender):
+        return self._by_place[cell.name, contender]
+
+    def spread(self, cell, contender, key="ns_per_message"):
+        return Spread.of([row[key] for row in self.rows(cell, contender) if row.get(key) is not None])
+
+    def plain_of_round(self, cell, number, key):
+        values = [row[key] for row in self.rows(cell, "plain") if row["round"] == number and row.get(key) is not None]
+        return statistics.mean(values) if values else None
+
+    def ratio(self, cell, contender, key="ns_per_message"):
+        """To plain of the same round; with mnet, to the plain rounds that took turns with its own."""
+        ratios = []
+        for row in self.rows(cell, contender):
+            beside = row.get("plain_beside", {}).get(key) or self.plain_of_round(cell, row["round"], key)
+            if beside and row.get(key) is not None:
+                ratios.append(row[key] / beside)
+        return Spread.of(ratios)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One target in one cell, for one engine of mnet."""
+
+    target: str
+    engine: str
+    cell: object
+    wanted: str
+    found: str
+    held: bool
+
+
+def time_key(cell):
+    """What counts in a cell: the median round trip of a ping-pong, so that one hiccup of the machine is not the figure."""
+    return "p50_ns" if cell.work == "pingpong" else "ns_per_message"
+
+
+def targets(results, cells):
+    """T2 to T5 of the project: a verdict for each cell that was measured."""
+    verdicts = []
+    engines = sorted(name for name in results.contenders() if name.startswith("mnet"))
+    for engine in engines:
+        for cell in cells:
+            if not results.rows(cell, engine):
+                continue
+            if cell.work == "idle":
+                verdicts.append(idle_verdict(results, cell, engine))
+                continue
+            verdicts += ratio_verdict(results, cell, engine)
+            if cell.work != "pingpong":
+                verdicts += peer_verdicts(results, cell, engine)
+    return verdicts
+
+
+def target_of(cell):
+    return {"stream": "T2", "pingpong": "T3", "echo": "T4", "idle": "T5"}[cell.work]
+
+
+def ratio_verdict(results, cell, engine):
+    ratio = results.ratio(cell, engine, time_key(cell))
+    if ratio is None:
+        return []
+    limit = RATIO_MAX
+    if cell.work == "stream" and cell.size >= BULK_BYTES:
+        limit = BULK_RATIO_MAX
+    if cell.work == "echo":  # at least the rate: at most the time
+        limit = 1.0
+    held = ratio.median <= limit
+    return [Verdict(target_of(cell), engine, cell, f"at most {limit:.2f} of plain", f"{ratio.median:.2f}", held)]
+
+
+def peer_verdicts(results, cell, engine):
+    """Against the fastest of those over sockets, and against shared memory, which no socket can be compared with."""
+    own = results.spread(cell, engine)
+    verdicts = []
+    for wanted, shared in (("ahead of every peer over sockets", False), ("ahead of iceoryx (shared memory)", True)):
+        others = {}
+        for name in results.contenders():
+            if name == "plain" or name.startswith("mnet") or (name in SHARED_MEMORY) != shared:
+                continue
+            spread = results.spread(cell, name)
+            if spread:
+                others[name] = spread.median
+        if not others or own is None:
+            continue
+        best = min(others, key=others.get)
+        found = f"{own.median / others[best]:.2f} of {best}"
+        verdicts.append(Verdict(target_of(cell), engine, cell, wanted, found, own.median < others[best]))
+    return verdicts
+
+
+def idle_verdict(results, cell, engine):
+    spread = results.spread(cell, engine, "bytes_per_client")
+    found = spread.median if spread else float("nan")
+    return Verdict("T5", engine, cell, f"below {IDLE_BYTES_MAX} bytes a client", f"{found:.0f} bytes", found < IDLE_BYTES_MAX)

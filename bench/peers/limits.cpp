@@ -1,0 +1,70 @@
+// What no library can be faster than, on this machine and in the same run: a copy of the message from one hot place to another, and a system
+// call that does nothing. `bench_limits [--size S,..] [--seconds T]` prints a JSON object for each size, and one for the system call.
+#include "measurement.hpp"
+#include "process.hpp"
+#include "quantities.hpp"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace mnet;
+
+/// ns a call of `once`, over about `seconds`, asked for the time only now and then.
+template <typename Once>
+double nanoseconds_of(std::chrono::nanoseconds seconds, Once&& once) {
+    constexpr std::uint64_t calls_between = 64;
+    const std::uint64_t start = bench::now_ns();
+    std::uint64_t calls = 0;
+    std::uint64_t elapsed = 0;
+    while (elapsed < static_cast<std::uint64_t>(seconds.count())) {
+        for (std::uint64_t call = 0; call < calls_between; ++call) once();
+        calls += calls_between;
+        elapsed = bench::now_ns() - start;
+    }
+    return static_cast<double>(elapsed) / static_cast<double>(calls);
+}
+
+/// The compiler must take memory to have been read and written here.
+void touched(const void* memory) noexcept { asm volatile("" : : "r"(memory) : "memory"); }
+
+double copy_ns(std::size_t size, std::chrono::nanoseconds seconds) {
+    std::vector<std::byte> source(size + 1, std::byte{0x5a});
+    std::vector<std::byte> target(size + 1);
+    return nanoseconds_of(seconds, [&] {
+        touched(source.data());
+        std::memcpy(target.data(), source.data(), size);
+        touched(target.data());
+    });
+}
+
+}  // namespace
+
+int main(int argument_count, char** arguments) {
+    CLI::App app("What a message costs at least: a copy of it, and a system call.");
+    std::string sizes = "0,16,64,256,1K,4K,16K,64K,1M";
+    std::string seconds = "0.1";
+    app.add_option("--size", sizes, "message sizes (0,64,1K)");
+    app.add_option("--seconds", seconds, "measured time of a row (0.1, 500ms) [0.1]");
+    CLI11_PARSE(app, argument_count, arguments);
+    const auto parsed_sizes = tool::parse_sizes(sizes);
+    const auto parsed_seconds = tool::parse_duration(seconds);
+    if (!parsed_sizes || !parsed_seconds) return 2;
+
+    copy_ns(0, *parsed_seconds);  // the processor takes its time to speed up
+    for (const std::size_t size : *parsed_sizes)
+        tool::print_line(fmt::format(R"({{"work":"limit-memcpy","size_bytes":{},"ns":{:.3f}}})", size, copy_ns(size, *parsed_seconds)));
+    const double call = nanoseconds_of(*parsed_seconds, [] { ::syscall(SYS_getppid); });
+    tool::print_line(fmt::format(R"({{"work":"limit-system-call","ns":{:.3f}}})", call));
+    return 0;
+}
