@@ -1,6 +1,6 @@
 # bench/peers/: the work of `mnet bench` done with other libraries, a program `bench_peer_NAME` each, and the limits they are all held
 # against (`bench_limits`). Not part of a build without asking: the target `mnet_peers` builds those whose library is there (Debian:
-# libasio-dev libuv1-dev libevent-dev libzmq3-dev libnng-dev libiceoryx-posh-dev); build/bin/peers_missing.txt names the others.
+# libasio-dev libuv1-dev libevent-dev libzmq3-dev libnng-dev libiceoryx-posh-dev); peers_missing.txt in the build folder names the others.
 find_package(PkgConfig)
 find_package(CLI11 REQUIRED)
 find_package(fmt REQUIRED)

@@ -204,7 +204,8 @@ def summary(report):
             spread = report.results.spread(cell, name, "bytes_per_client" if cell.work == "idle" else time_key(cell))
             if spread:
                 found.append(f"{name} {spread.median:,.0f}" if spread.median >= 100 else f"{name} {spread.median:.1f}")
-        lines.append(f"{cell.name:>18}  " + "  ".join(found))
+        if found:
+            lines.append(f"{cell.name:>18}  " + "  ".join(found))
     return "\n".join(["ns a message (pingpong: its median; idle: bytes a client), medians of the rounds:", *lines])
 
 

@@ -14,11 +14,10 @@ METHOD = """## How it was measured
 - *Plain sockets* is the program in `bench/plain_*.cpp`: frames batched by hand in a 64 KiB buffer, epoll where there are many clients. It takes
   turns with mnet within each run of `mnet bench`.
 - *Asio*, *libuv* and *libevent* carry bytes, no messages: their frames are batched by hand in a 64 KiB application buffer as well, which is their
-  best; one `send` a message costs them 1.5 to 5 microseconds at any small size. libevent goes through its bufferevents, as its book
-  recommends, with the bounds on a turn raised and the batch lent, not copied.
+  best: one `send` a message costs a system call each. libevent goes through its bufferevents, as its book recommends, with the bounds on a turn raised and the batch lent, not copied.
 - *ZeroMQ* and *nng* carry messages and batch by themselves: a message object for each, as their own `remote_thr`, `local_thr`, `remote_lat` have it
   (PUSH and PULL, REQ and REP; PAIR for nng with its 128 messages of queue). ZeroMQ's high-water mark is its default of
-  1000 messages, as in those programs: larger ones and none at all came out slower. Its many
+  1000 messages, as those programs leave it. Its many
   clients are connections of one DEALER (one REQ with a context for each message in flight) to a ROUTER (a REP with 128 contexts).
 - *iceoryx* is shared memory with RouDi as its broker, queues that block in place of dropping, a WaitSet to sleep. Its messages are *loaned*: written
   in place, 16 bytes of each, where all others copy the whole message in. That makes its time the same at every size, and is no socket's.

@@ -1,8 +1,9 @@
 // ZeroMQ (libzmq, https://zeromq.org), over tcp and ipc: PUSH and PULL with a message object for each message as in its perf/remote_thr.cpp
 // and perf/local_thr.cpp, REQ and REP as in perf/remote_lat.cpp, ROUTER and one DEALER that is connected C times for many clients. It batches
 // by itself, in its I/O thread.
+//
 // The high-water mark stays at its default of 1000 messages, as those programs leave it: 16 MiB of messages, or no bound at all, came out
-// slower at 16 bytes to 1 MiB, because what waits no longer fits the cache.
+// no better and mostly slower: more waits then than fits the cache.
 #include "any_order.hpp"
 #include "peer_program.hpp"
 

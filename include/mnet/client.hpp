@@ -13,6 +13,7 @@
 // truncated, peer_speaks_..., message_too_large; std::errc::connection_reset, timed_out and others of the kernel). What ended it is
 // returned from then on.
 #pragma once
+#include <mnet/buffer.hpp>
 #include <mnet/detail/transport.hpp>
 #include <mnet/error.hpp>
 #include <mnet/message.hpp>
@@ -101,6 +102,15 @@ public:
         return room->append(bytes).commit();
     }
     result<> send(std::string_view text) noexcept { return send(std::as_bytes(std::span(text))); }
+
+    /// Commits a message without copying it: the buffer's memory is what the kernel reads, and goes back to the loop's pool when it was sent.
+    /// For payloads from about 64 KiB up; below, a copy costs less. On an error the buffer stays the caller's. Errors: as `write`.
+    /// Errors also: std::errc::invalid_argument (the buffer was sent already).
+    result<> send(buffer&& payload) noexcept;
+
+    /// A buffer for `send`, out of the loop's pool where it has one: warm memory, that an earlier one gave back.
+    /// Errors: std::errc::not_enough_memory.
+    result<buffer> make_buffer(std::size_t bytes) noexcept;
 
     /// Waits until all that is committed is with the kernel. On a loop it can't wait: it sends what the kernel takes at once, and says
     /// errc::would_block when some is left, which the loop sends by itself.

@@ -1,6 +1,7 @@
 // The whole of mnet.
 #pragma once
 #include <mnet/address.hpp>
+#include <mnet/buffer.hpp>
 #include <mnet/client.hpp>
 #include <mnet/diagnostics.hpp>
 #include <mnet/error.hpp>

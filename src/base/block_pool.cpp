@@ -48,6 +48,19 @@ void to_system(block* released) noexcept {
 
 }  // namespace
 
+block* new_block(std::size_t data_bytes) noexcept {
+    if (data_bytes > SIZE_MAX / 4) return nullptr;
+    const std::size_t needed = data_bytes + sizeof(block);
+    const std::size_t total_bytes = is_mapped(needed) ? to_pages(needed) : std::max(std::bit_ceil(needed), smallest_total);
+    block* const memory = from_system(total_bytes);
+    if (memory == nullptr) return nullptr;
+    return ::new (memory) block{.next = nullptr, .capacity = total_bytes - sizeof(block), .begin = 0, .end = 0};
+}
+
+void delete_block(block* unpooled) noexcept {
+    if (unpooled != nullptr) to_system(unpooled);
+}
+
 block_pool::block_pool(std::size_t window_bytes, std::size_t retained_bytes_max) noexcept
     : window_bytes_(std::max(window_bytes, smallest_total)),
       window_total_(window_bytes_ + sizeof(block)),
@@ -110,11 +123,27 @@ block* block_pool::made(block* memory, std::size_t total_bytes) noexcept {
     return ::new (memory) block{.next = nullptr, .capacity = total_bytes - sizeof(block), .begin = 0, .end = 0};
 }
 
+void block_pool::adopt(block& unpooled) noexcept { bytes_in_use_ += total_of(unpooled); }
+
+void block_pool::disown(block& acquired) noexcept {
+    MNET_ASSERT(bytes_in_use_ >= total_of(acquired), "a block is disowned by the pool it came from, once");
+    bytes_in_use_ -= total_of(acquired);
+}
+
+/// Whether a block of that size would be acquired again; one that was adopted may have another.
+bool block_pool::is_of_a_class(std::size_t total_bytes) const noexcept {
+    return total_bytes >= window_total_ || (std::has_single_bit(total_bytes) && total_bytes <= window_total_ / 2);
+}
+
 void block_pool::release(block* released) noexcept {
     if (released == nullptr) return;
     const std::size_t total_bytes = total_of(*released);
     MNET_ASSERT(bytes_in_use_ >= total_bytes, "a block goes back to the pool it came from, once");
     bytes_in_use_ -= total_bytes;
+    if (!is_of_a_class(total_bytes)) {
+        to_system(released);
+        return;
+    }
     bytes_retained_ += total_bytes;
     poison(released->data(), released->capacity);  // who still reads a message in there, shall hear of it
     block*& first = kept_[list_of(total_bytes)];

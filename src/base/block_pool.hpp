@@ -27,6 +27,10 @@ struct block {
     std::size_t room() const noexcept { return capacity - end; }
 };
 
+/// A block that is no pool's; nullptr when the system has no memory. From any thread, as `delete_block` is.
+[[nodiscard]] block* new_block(std::size_t data_bytes) noexcept;
+void delete_block(block* unpooled) noexcept;
+
 class block_pool {
 public:
     /// `window_bytes`: data bytes of a window, at least 512. `retained_bytes_max`: how much released memory is kept at most, headers included;
@@ -42,6 +46,10 @@ public:
 
     /// The same out of what is kept; nullptr when nothing kept is as large. Takes nothing from the system.
     [[nodiscard]] block* acquire_kept(std::size_t data_bytes) noexcept;
+
+    /// Takes a block over that is no pool's, as if it had been acquired here; and the other way round.
+    void adopt(block& unpooled) noexcept;
+    void disown(block& acquired) noexcept;
 
     /// nullptr is fine and does nothing.
     void release(block* released) noexcept;
@@ -69,6 +77,7 @@ private:
 
     std::size_t total_for(std::size_t data_bytes) const noexcept;
     std::size_t list_of(std::size_t total_bytes) const noexcept;
+    bool is_of_a_class(std::size_t total_bytes) const noexcept;
     block* take_kept(std::size_t total_bytes) noexcept;
     block* made(block* memory, std::size_t total_bytes) noexcept;
     void shrink_kept(std::size_t bytes_max) noexcept;

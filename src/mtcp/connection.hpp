@@ -96,6 +96,8 @@ public:
 
     // transport
     result<> make_room(std::size_t payload_bytes) noexcept override;
+    result<> append(base::block& frame) noexcept override;
+    base::block* give_block(std::size_t payload_bytes) noexcept override;
     result<> try_fill() noexcept override;
     result<> fill(const operation& op) noexcept override;
     result<> flush(const operation& op) noexcept override;
@@ -181,6 +183,7 @@ private:
     void input_arrived() noexcept;
     void pull() noexcept;
     bool pause_if_above_bound() noexcept;
+    result<> may_send(std::size_t payload_bytes) noexcept;
     result<> room_for(std::size_t payload_bytes) noexcept;
     std::error_code why_no_more() noexcept;
     void push() noexcept;

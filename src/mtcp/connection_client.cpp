@@ -21,7 +21,8 @@ result<> connection::make_room(std::size_t payload_bytes) noexcept {
     return room;
 }
 
-result<> connection::room_for(std::size_t payload_bytes) noexcept {
+/// Whether a message may be committed now; sends what is committed first.
+result<> connection::may_send(std::size_t payload_bytes) noexcept {
     if (phase_ != phase::open) return failure(close_reason_ ? close_reason_ : make_error_code(errc::already_closed));
     if (output_failure_) return failure(output_failure_);
     if (payload_bytes > decoder.message_bytes_max()) return failure(errc::message_too_large);
@@ -30,7 +31,30 @@ result<> connection::room_for(std::size_t payload_bytes) noexcept {
     if (sending_ && worker_.is_private() && !out_.above_bound()) let_the_peer_catch_up();
     if (phase_ != phase::open) return failure(close_reason_);
     if (output_failure_) return failure(output_failure_);
+    return {};
+}
+
+result<> connection::room_for(std::size_t payload_bytes) noexcept {
+    if (auto may = may_send(payload_bytes); !may) return may;
     return out_.make_room(payload_bytes + wire::header_bytes);
+}
+
+result<> connection::append(base::block& frame) noexcept {
+    own();
+    if (auto may = may_send(frame.size() - wire::header_bytes); !may) return may;
+    if (out_.above_bound()) {
+        ++counted_.writes_refused;
+        return failure(errc::would_block);
+    }
+    out_.append(frame);
+    return {};
+}
+
+base::block* connection::give_block(std::size_t payload_bytes) noexcept {
+    own();
+    base::block* const given = worker_.pool().acquire(wire::header_bytes + payload_bytes);
+    if (given != nullptr) worker_.pool().disown(*given);
+    return given;
 }
 
 /// A blocking sender that runs ahead of its peer by more than a window would go on through cold memory, up to twice as slow: so it polls for
@@ -197,7 +221,12 @@ bool connection::start_fill(std::coroutine_handle<> waiting, const operation& op
         reading_.set_outcome(filled ? std::error_code{} : filled.error());
         return false;
     }
-    if (const std::error_code reason = why_no_more()) {
+    const bool turn_is_over = decoder.ready(receive);
+    if (turn_is_over && worker_.stopping()) {  // what has arrived is read to its end
+        reading_.set_outcome({});
+        return false;
+    }
+    if (const std::error_code reason = turn_is_over ? std::error_code{} : why_no_more()) {
         reading_.set_outcome(reason);
         return false;
     }
@@ -208,8 +237,8 @@ bool connection::start_fill(std::coroutine_handle<> waiting, const operation& op
     const turn turn(worker_);  // a coroutine's first step may run outside of the loop: what it committed leaves all the same
     borrow();
     if (!reading_.begin(worker_, waiting, op)) return false;
-    if (decoder.ready(receive)) {
-        worker_.resume_later(*this);  // its turn is over
+    if (turn_is_over) {
+        worker_.resume_later(*this);
     } else {
         worker_.loop().receive(*this);
     }

@@ -84,10 +84,7 @@ result<> outgoing::make_room(std::size_t frame_bytes) noexcept {
             pool_.release(std::exchange(tail_, nullptr));
         } else {
             tail_->end = static_cast<std::size_t>(window_.next - tail_->data());
-            queued_bytes_ += tail_->size();
-            base::block** last = &head_;
-            while (*last != nullptr) last = &(*last)->next;
-            *last = tail_;
+            enqueue(*tail_);
         }
         open_window(fresh, frame_bytes);
         return {};
@@ -96,6 +93,27 @@ result<> outgoing::make_room(std::size_t frame_bytes) noexcept {
     if (fresh == nullptr) return failure(std::errc::not_enough_memory);
     open_window(fresh, frame_bytes);
     return {};
+}
+
+void outgoing::enqueue(base::block& filled) noexcept {
+    queued_bytes_ += filled.size();
+    base::block** last = &head_;
+    while (*last != nullptr) last = &(*last)->next;
+    *last = &filled;
+}
+
+void outgoing::append(base::block& frame) noexcept {
+    MNET_ASSERT(!window_.writer_open, "commit or discard a writer before the next message");
+    MNET_ASSERT(frozen_end_ == nullptr, "a frozen queue takes no message");
+    pool_.adopt(frame);
+    if (window_bytes() > 0) {  // the rest of the window is given up: messages leave in the order of their commits
+        tail_->end = static_cast<std::size_t>(window_.next - tail_->data());
+        enqueue(*std::exchange(tail_, nullptr));
+        window_.next = window_.limit = nullptr;
+    }
+    enqueue(frame);
+    ++window_.messages;
+    if (tail_ != nullptr) set_limit(0);
 }
 
 std::span<const std::byte> outgoing::front() const noexcept {

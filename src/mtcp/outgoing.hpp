@@ -33,6 +33,9 @@ public:
     /// Makes the window hold a frame of `frame_bytes`. Errors: errc::would_block (above the bound), std::errc::not_enough_memory.
     result<> make_room(std::size_t frame_bytes) noexcept;
 
+    /// Queues a block that holds one whole frame, and takes it over.
+    void append(base::block& frame) noexcept;
+
     /// The oldest unsent bytes that lie in a row; empty when there are none.
     std::span<const std::byte> front() const noexcept;
 
@@ -60,6 +63,7 @@ private:
     base::block& front_block() const noexcept;
     void open_window(base::block* fresh, std::size_t frame_bytes) noexcept;
     void set_limit(std::size_t frame_bytes) noexcept;
+    void enqueue(base::block& filled) noexcept;
     void drop_all() noexcept;
 
     mnet::detail::send_window& window_;

@@ -17,6 +17,10 @@
 #include <string_view>
 #include <vector>
 
+namespace mnet::inline v1::base {
+struct block;
+}  // namespace mnet::inline v1::base
+
 namespace mnet::inline v1::detail {
 
 class mailbox;
@@ -45,6 +49,12 @@ public:
     /// Makes the send window hold a message of `payload_bytes`. Errors: would_block, already_closed, message_too_large, what ended the
     /// connection, not_enough_memory.
     virtual result<> make_room(std::size_t payload_bytes) noexcept = 0;
+
+    /// Commits a block that holds one whole frame, and takes it over; on an error it stays the caller's. Errors: as make_room.
+    virtual result<> append(base::block& frame) noexcept = 0;
+
+    /// A block for a message of `payload_bytes`, warm where there is one; nullptr when the system has no memory.
+    virtual base::block* give_block(std::size_t payload_bytes) noexcept = 0;
 
     /// Makes the decoder `ready` for the receive window (a message, or a refused length), without waiting. Errors: no_data_yet, what ended
     /// the connection.

@@ -381,6 +381,7 @@ void epoll_loop::serve(listener& listener) noexcept {
 
 void epoll_loop::run_once(std::chrono::nanoseconds until) noexcept {
     wait(until);
+    const bool again = std::exchange(called_again_, false);  // a call from now on is the next turn's
     while (events_taken_ < events_count_) take(events_[static_cast<std::size_t>(events_taken_++)]);
     // What becomes ready in an answer waits for the next turn: everybody's turn comes.
     auto closing = closing_.take_all();
@@ -391,7 +392,7 @@ void epoll_loop::run_once(std::chrono::nanoseconds until) noexcept {
     while (registration* const what = accepting.pop_front()) serve(*static_cast<listener*>(what));
     timers_.expire(now());
     const bool rang = drain_wake();
-    if (std::exchange(called_again_, false) || rang) woken();
+    if (again || rang) woken();
 }
 
 }  // namespace mnet::inline v1::io

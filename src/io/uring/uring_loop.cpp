@@ -39,6 +39,11 @@ uring_loop::~uring_loop() {
     for (const door& each : doors_) {
         for (const int handle : each.arrived) turn_away(handle);
     }
+    // Accepted by the kernel, and nobody has heard of it.
+    for (const io_uring_cqe* next = ring_.peek(); next != nullptr; next = ring_.peek()) {
+        if (tag_of(next->user_data) == tag::accept && next->res >= 0) turn_away(next->res);
+        ring_.drop();
+    }
 }
 
 result<> uring_loop::open() {
@@ -137,7 +142,7 @@ bool uring_loop::sees_all() noexcept {
 
 void uring_loop::take(const uring::completion& done, bool answering) noexcept {
     static_assert(alignof(stream) >= 1U << tag_bits);
-    const auto what = static_cast<tag>(done.user_data & ((1U << tag_bits) - 1));
+    const tag what = tag_of(done.user_data);
     switch (what) {
         case tag::nothing: return;
         case tag::wake:
@@ -216,6 +221,7 @@ void uring_loop::serve(stream& stream) noexcept {
 void uring_loop::run_once(std::chrono::nanoseconds until) noexcept {
     if (!ring_.is_mine()) move_here();
     wait(until);
+    const bool again = std::exchange(called_again_, false);  // a call from now on is the next turn's
     take_all(true);
     auto closing = closing_.take_all();
     while (registration* const what = closing.pop_front()) static_cast<stream*>(what)->closed();
@@ -225,7 +231,7 @@ void uring_loop::run_once(std::chrono::nanoseconds until) noexcept {
     while (registration* const what = accepting.pop_front()) serve(*static_cast<listener*>(what));
     timers_.expire(now());
     const bool rang = drain_wake();
-    if (std::exchange(called_again_, false) || rang) woken();
+    if (again || rang) woken();
 }
 
 }  // namespace mnet::inline v1::io

@@ -97,6 +97,7 @@ private:
 
     static std::uint64_t data_of(stream& stream, tag what) noexcept;
     static std::uint64_t data_of(std::uint32_t place) noexcept;
+    static tag tag_of(std::uint64_t user_data) noexcept { return static_cast<tag>(user_data & ((1U << tag_bits) - 1)); }
     io_uring_sqe& prepare(stream& stream, request bit) noexcept;
     void cancel(std::uint64_t user_data) noexcept;
 

@@ -1,0 +1,112 @@
+// One client floods; the others have their turn all the same, because a turn of a client ends after so many messages.
+#include "mtcp/worker.hpp"
+#include "raw_peer.hpp"
+#include "servers.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <semaphore>
+#include <thread>
+#include <vector>
+
+namespace mtcp_test {
+namespace {
+
+constexpr std::size_t flood_messages = 50'000;  // empty ones: about as many as a window can hold
+
+/// A client's turn may end one round of the loop and begin the next.
+constexpr std::size_t row_max = 2 * mnet::mtcp::detail::messages_a_turn_max;
+
+/// Two clients' messages in the order in which a handler gets them. The first one waits until both floods are on their way.
+class two_floods {
+public:
+    void saw(const mnet::client& client) noexcept {
+        if (order_.empty()) sent_.acquire();
+        order_.push_back(client.id());
+        if (order_.size() == 2 * flood_messages) all_seen_.release();
+    }
+
+    void run(std::string_view address) {
+        raw_peer first(address);
+        raw_peer second(address);
+        for (raw_peer* const each : {&first, &second}) ASSERT_EQ(each->send_what_fits(flood), flood.size());
+        sent_.release();
+        ASSERT_TRUE(all_seen_.try_acquire_for(patience));
+    }
+
+    /// The longest row of one client's messages while the other still has some.
+    std::size_t longest_row() const {
+        std::map<std::uint64_t, std::size_t> left;
+        for (const std::uint64_t id : order_) ++left[id];
+        std::size_t longest = 0;
+        std::size_t row = 0;
+        std::uint64_t before = 0;
+        for (const std::uint64_t id : order_) {
+            row = id == before ? row + 1 : 1;
+            before = id;
+            longest = std::max(longest, row);
+            if (--left[id] == 0) break;
+        }
+        return longest;
+    }
+
+private:
+    const bytes flood = bytes(flood_messages * mnet::wire::header_bytes);
+    std::vector<std::uint64_t> order_ = [] {
+        std::vector<std::uint64_t> empty;
+        empty.reserve(2 * flood_messages);
+        return empty;
+    }();
+    std::binary_semaphore sent_{0};
+    std::binary_semaphore all_seen_{0};
+};
+
+mnet::task<mnet::result<>> read_all(mnet::client& client, two_floods& floods) {
+    for (;;) {
+        const auto message = co_await client.async_read();
+        if (!message) co_return mnet::failure(message.error());
+        floods.saw(client);
+    }
+}
+
+TEST(FairTurns, OfAMessageHandlerHaveABoundedNumberOfMessages) {
+    two_floods floods;
+    auto network = serve([&floods](mnet::client& client, mnet::message) noexcept { floods.saw(client); });
+    ASSERT_NO_FATAL_FAILURE(floods.run(network.address()));
+    EXPECT_LE(floods.longest_row(), row_max);
+}
+
+TEST(FairTurns, OfACoroutineHaveABoundedNumberOfMessages) {
+    two_floods floods;
+    auto network = serve([&floods](mnet::client& client) { return read_all(client, floods); });
+    ASSERT_NO_FATAL_FAILURE(floods.run(network.address()));
+    EXPECT_LE(floods.longest_row(), row_max);
+}
+
+TEST(FairTurns, LetEveryoneThroughWhileOneFloods) {
+    constexpr int others = 100;
+    constexpr int rounds = 20;
+    auto network = echo_server(shape::message);
+    std::atomic<bool> over = false;
+    std::thread flooding([&] {
+        raw_peer peer(network.address());
+        const bytes many(std::size_t{16} << 10);
+        bytes back;
+        while (!over) {
+            (void)peer.send_what_fits(many);
+            (void)peer.receive_some();  // something always comes: whole frames, or the rest of them
+        }
+    });
+    std::vector<mnet::client> clients;
+    for (int count = 0; count < others; ++count) clients.push_back(connect_to(network.address()));
+    for (int round = 0; round < rounds; ++round) {
+        for (mnet::client& each : clients) ASSERT_TRUE(each.send("ping").has_value() && each.flush().has_value());
+        for (mnet::client& each : clients) ASSERT_EQ(next_text(each), "ping");
+    }
+    over = true;
+    flooding.join();
+}
+
+}  // namespace
+}  // namespace mtcp_test
