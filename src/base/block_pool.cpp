@@ -66,6 +66,7 @@ block_pool::block_pool(std::size_t window_bytes, std::size_t retained_bytes_max)
       window_total_(window_bytes_ + sizeof(block)),
       retained_bytes_max_(retained_bytes_max) {
     if (is_mapped(window_total_)) window_total_ = to_pages(window_total_);
+    window_bytes_ = window_total_ - sizeof(block);
 }
 
 block_pool::~block_pool() {

@@ -33,7 +33,7 @@ void delete_block(block* unpooled) noexcept;
 
 class block_pool {
 public:
-    /// `window_bytes`: data bytes of a window, at least 512. `retained_bytes_max`: how much released memory is kept at most, headers included;
+    /// `window_bytes`: data bytes of a window, at least 512; large ones are rounded up to whole pages, see `window_bytes()`. `retained_bytes_max`: how much released memory is kept at most, headers included;
     /// 0 keeps none.
     block_pool(std::size_t window_bytes, std::size_t retained_bytes_max) noexcept;
     block_pool(const block_pool&) = delete;

@@ -179,10 +179,6 @@ public:
     /// Ends the connection and every request on it; `closed` follows from a later `run_once`. Idempotent.
     virtual void close(stream& stream) noexcept = 0;
 
-    /// The most bytes that one `send` should have at present: one more, and it costs half as much again, because of the little piece at its
-    /// end. Grows with the first traffic. 0: sizes don't matter.
-    virtual std::size_t segment_bytes(const stream& stream) noexcept = 0;
-
     /// How many bytes were sent that the peer's kernel has not acknowledged (SIOCOUTQ, tcp(7)).
     virtual std::size_t unacknowledged_bytes(const stream& stream) const noexcept = 0;
 

@@ -113,12 +113,4 @@ std::size_t unacknowledged_bytes_of(int descriptor) noexcept {
     return static_cast<std::size_t>(bytes);
 }
 
-std::size_t segment_bytes_of(int descriptor) noexcept {
-    constexpr int large = 16 << 10;
-    int bytes = 0;
-    socklen_t length = sizeof bytes;
-    if (::getsockopt(descriptor, IPPROTO_TCP, TCP_MAXSEG, &bytes, &length) != 0 || bytes < large) return 0;
-    return static_cast<std::size_t>(bytes);
-}
-
 }  // namespace mnet::inline v1::io

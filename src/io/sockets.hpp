@@ -30,8 +30,4 @@ void remove_socket_file(int descriptor) noexcept;
 
 std::size_t unacknowledged_bytes_of(int descriptor) noexcept;
 
-/// The TCP segment (snd_mss, tcp(7)) where it is large, as on the loopback device. 0 on a network, whose small segments the kernel cuts
-/// from any send equally well, and for what is no TCP socket.
-std::size_t segment_bytes_of(int descriptor) noexcept;
-
 }  // namespace mnet::inline v1::io

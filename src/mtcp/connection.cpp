@@ -224,7 +224,6 @@ bool connection::pause_if_above_bound() noexcept {
 void connection::push() noexcept {
     if (sending_ || phase_ == phase::opening || phase_ >= phase::closing) return;
     for (auto bytes = out_.front(); !bytes.empty(); bytes = out_.front()) {
-        if (bytes.size() > smallest_segment_bytes) bytes = bytes.first(std::min(bytes.size(), segment_bytes()));
         if (worker_.loop().sends_later(bytes.size())) out_.compact();  // it stays where it is until then: not in a window
         const auto taken = worker_.loop().send(*this, out_.front().first(bytes.size()));
         if (!taken) {
@@ -239,17 +238,6 @@ void connection::push() noexcept {
         counted_.wire_bytes_sent += **taken;
         if (**taken < bytes.size() && !worker_.is_private()) out_.compact();
     }
-}
-
-/// How much to offer at a time. It grows with the first traffic and follows the route, so it is looked up anew from time to time.
-std::size_t connection::segment_bytes() noexcept {
-    constexpr unsigned look_every_bytes_log2 = 20;
-    if (counted_.wire_bytes_sent >> look_every_bytes_log2 >= segment_looks_) {
-        segment_looks_ = static_cast<std::uint32_t>(counted_.wire_bytes_sent >> look_every_bytes_log2) + 1;
-        const std::size_t told = worker_.loop().segment_bytes(*this);
-        segment_bytes_ = told == 0 ? unbounded : static_cast<std::uint32_t>(told);
-    }
-    return segment_bytes_;
 }
 
 void connection::sent(result<std::size_t> bytes) noexcept {

@@ -131,10 +131,6 @@ public:
 private:
     enum class phase : std::uint8_t { opening, open, draining, closing, closed };
 
-    /// Less than this no send is cut.
-    static constexpr std::size_t smallest_segment_bytes = std::size_t{32} << 10;
-    static constexpr std::uint32_t unbounded = ~std::uint32_t{0};
-
     /// Of a client that `connect` made; a network's clients go without.
     struct dialing {
         limits bounds;
@@ -187,7 +183,6 @@ private:
     result<> room_for(std::size_t payload_bytes) noexcept;
     std::error_code why_no_more() noexcept;
     void push() noexcept;
-    std::size_t segment_bytes() noexcept;
     void let_the_peer_catch_up() noexcept;
     void deliver_posts() noexcept;
     void output_failed(std::error_code why) noexcept;
@@ -226,8 +221,6 @@ private:
     bool handler_running_ = false;      // coroutine or blocking; until its end the connection stays
     bool pacing_ = false;               // the loop runs inside of a write
     bool rung_ = false;                 // the mailbox is there, and was used
-    std::uint32_t segment_bytes_ = unbounded;
-    std::uint32_t segment_looks_ = 0;
     std::error_code input_end_{};       // why no more bytes come; end_of_stream for a clean end
     std::error_code output_failure_{};  // why no more bytes leave
     std::error_code close_reason_{};

@@ -62,7 +62,8 @@ base::block* connection::give_block(std::size_t payload_bytes) noexcept {
 void connection::let_the_peer_catch_up() noexcept {
     if (pacing_ || send.writer_open) return;
     pacing_ = true;
-    const auto until = worker_.loop().now() + spin_for(limits_in_force(), 1);
+    const auto windows = static_cast<int>(out_.unsent_bytes() / worker_.pool().window_bytes());
+    const auto until = worker_.loop().now() + spin_for(limits_in_force(), 1) * windows;
     while (phase_ == phase::open && sending_ && out_.unsent_bytes() >= worker_.pool().window_bytes() && worker_.loop().now() < until) {
         worker_.loop().run_once(worker_.loop().now());
         if (sending_) worker_.loop().give_way();

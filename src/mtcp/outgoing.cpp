@@ -13,6 +13,10 @@ namespace mnet::inline v1::mtcp::detail {
 
 namespace {
 
+/// Four segments of the loopback device (snd_mss, tcp(7)): the kernel cuts a send into segments, and one that leaves a little piece at its end
+/// costs a seventh more. A window of small frames ends just below.
+constexpr std::size_t four_segments = std::size_t{4} * 65483;
+
 /// Where the frame lies that `position` is in the middle of; `position` itself between two frames.
 std::size_t frame_start(const base::block& block, std::size_t position) noexcept {
     std::size_t start = 0;
@@ -51,7 +55,9 @@ void outgoing::set_limit(std::size_t frame_bytes) noexcept {
     const std::size_t position = static_cast<std::size_t>(window_.next - tail_->data());
     const std::size_t unsent = unsent_bytes();
     const std::size_t allowance = std::max(frame_bytes, unsent_bytes_max_ > unsent ? unsent_bytes_max_ - unsent : 0);
-    window_.limit = window_.next + std::min(tail_->capacity - position, allowance);
+    const std::size_t room = tail_->capacity - position;
+    const std::size_t well_sent = four_segments > position ? four_segments - position : 0;
+    window_.limit = window_.next + std::min({room, allowance, std::max(frame_bytes, well_sent)});
 }
 
 void outgoing::open_window(base::block* fresh, std::size_t frame_bytes) noexcept {
@@ -73,8 +79,8 @@ result<> outgoing::make_room(std::size_t frame_bytes) noexcept {
             tail_->begin = 0;
             window_.next = tail_->data();
         }
-        const std::size_t left = tail_->capacity - static_cast<std::size_t>(window_.next - tail_->data());
-        if (left >= frame_bytes) {
+        const auto position = static_cast<std::size_t>(window_.next - tail_->data());
+        if (position + frame_bytes <= std::min(tail_->capacity, position == 0 ? tail_->capacity : four_segments)) {
             set_limit(frame_bytes);
             return {};
         }

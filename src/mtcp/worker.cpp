@@ -12,7 +12,7 @@ namespace mnet::inline v1::mtcp::detail {
 
 namespace {
 
-constexpr std::size_t window_bytes = std::size_t{256} << 10;
+constexpr std::size_t window_bytes = (std::size_t{256} << 10) - sizeof(base::block);
 
 constexpr std::size_t smallest_block_bytes = 256;
 

@@ -116,6 +116,10 @@ private:
 template <typename Engine>
 class engine_test : public testing::Test {
 protected:
+    void SetUp() override {
+        if (!Engine::available()) GTEST_SKIP() << "the kernel refuses this engine here";
+    }
+
     /// Runs `body(bench)` on a fresh bench for every seed, and looks for handles that were left open.
     template <typename Body>
     void on_every_seed(Body body) {

@@ -73,6 +73,8 @@ private:
 struct epoll_engine : kernel_engine {
     explicit epoll_engine(std::uint64_t) {}
 
+    static bool available() { return true; }
+
     static std::unique_ptr<io::loop> make_loop() {
         auto made = io::make_epoll_loop();
         if (!made) std::abort();
@@ -84,6 +86,8 @@ struct epoll_engine : kernel_engine {
 template <const io::uring_settings& Settings>
 struct uring_engine : kernel_engine {
     explicit uring_engine(std::uint64_t) {}
+
+    static bool available() { return io::make_uring_loop(Settings).has_value(); }
 
     static std::unique_ptr<io::loop> make_loop() {
         auto made = io::make_uring_loop(Settings);
@@ -102,6 +106,8 @@ public:
     static constexpr std::size_t more_than_sockets_hold = 512 << 10;
 
     simulated_engine(std::uint64_t seed, const io::simulated::faults& luck) : world_(seed, luck) {}
+
+    static bool available() { return true; }
 
     std::unique_ptr<io::loop> make_loop() { return world_.make_loop(); }
     std::size_t open_handles() const { return world_.open_handles(); }

@@ -57,7 +57,7 @@ wait "$sender" || fail "exit code $? of send at the end of stdin"
 stop_server
 
 start_server '[::1]:0' --echo --json 2>/dev/null
-[[ $first_line =~ ^\{\"listening\":\ \"(\[::1\]:[0-9]+)\"\}$ ]] || fail "--json says $first_line"
+[[ $first_line =~ ^\{\"listening\":\"(\[::1\]:[0-9]+)\",\"engine\":\"(epoll|uring)\",\"engine_reason\":\".+\"\}$ ]] || fail "--json says $first_line"
 address=${BASH_REMATCH[1]}
 expect_status 0 send --json 'say "hi"' $'\xff'
 expect_match "$folder/out" '^\{"reply": "say \\"hi\\""\}$'

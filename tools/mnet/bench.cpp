@@ -29,7 +29,10 @@ exit_code run_work(const bench_options& options, bench_site& site) {
 
 }  // namespace
 
-exit_code run_bench(const bench_options& options) {
+exit_code run_bench(const bench_options& asked) {
+    bench_options options = asked;
+    // Between two that sleep, or two that poll: everything else would compare ways of waiting.
+    if (options.work == bench_work::pingpong && !options.spin) options.sleep = true;
     raise_descriptor_limit();
     end_servers_on_signals();
     bench_site site(options);

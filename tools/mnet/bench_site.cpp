@@ -22,9 +22,12 @@ namespace {
 
 std::string_view text_of(mtcp::engine wanted) noexcept {
     switch (wanted) {
-        case mtcp::engine::epoll: return "epoll";
-        case mtcp::engine::uring: return "uring";
-        default: return "auto";
+        case mtcp::engine::epoll:
+            return "epoll";
+        case mtcp::engine::uring:
+            return "uring";
+        default:
+            return "auto";
     }
 }
 
@@ -33,6 +36,7 @@ std::vector<std::string> server_arguments(const bench_options& options, std::siz
     if (options.transport == "unix") address = fmt::format("unix://@mnet-bench-{}", ::getpid());
     std::vector<std::string> arguments{"--bench", address, "--message-bytes-max", std::to_string(message_bytes_max)};
     if (options.spin) arguments.emplace_back("--spin");
+    if (options.sleep) arguments.emplace_back("--sleep");
     arguments.emplace_back("--engine");
     arguments.emplace_back(text_of(options.engine));
     return arguments;
@@ -56,7 +60,11 @@ std::size_t largest(const bench_options& options) {
 }  // namespace
 
 bench_site::bench_site(const bench_options& options)
-    : spin_(options.spin), wanted_engine_(options.engine), message_bytes_max_(largest(options)), address_(options.connect) {
+    : spin_(options.spin),
+      sleep_(options.sleep),
+      wanted_engine_(options.engine),
+      message_bytes_max_(largest(options)),
+      address_(options.connect) {
     if (options.connect.empty()) {
         own_.emplace(server_arguments(options, message_bytes_max_), apart(options));
         address_ = own_->address();
@@ -103,6 +111,7 @@ void bench_site::warm_up() {
 mtcp::connect_options bench_site::connect_options() const noexcept {
     mtcp::connect_options settings{.message_bytes_max = message_bytes_max_};
     if (spin_) settings.spin = bench::spin_time;
+    if (sleep_) settings.spin = std::chrono::microseconds(0);
     settings.engine = wanted_engine_;
     return settings;
 }

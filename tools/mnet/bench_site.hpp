@@ -74,6 +74,7 @@ private:
     void warm_up();
 
     bool spin_;
+    bool sleep_;
     mtcp::engine wanted_engine_;
     std::string engine_{};
     std::size_t message_bytes_max_;

@@ -21,30 +21,29 @@ using bench::stamping;
 
 constexpr std::array<std::size_t, 6> stream_sizes{0, 16, 64, 256, 1024, 16384};
 
-/// A flush every so often keeps what is written in the cache until the kernel copies it. Without, a sender that is faster than its receiver
-/// runs up to `unsent_bytes_max` ahead, through cold memory: up to 2 x slower from 1 KiB up.
-constexpr std::size_t batch_bytes = std::size_t{64} << 10;
+/// Where a write was refused: waits, if that is because the client is as far ahead of its peer as it may be.
+result<> wait_for_room(client& client, std::error_code refused) noexcept {
+    if (refused != errc::would_block) return failure(refused);
+    return client.flush(bench_patience);
+}
 
 /// Copies each message from a source that stays in the cache, and numbers it.
 template <stamping Stamping>
 result<> send_stream(client& client, std::uint64_t count, std::span<const std::byte> source) noexcept {
     const std::size_t size = source.size();
-    const std::uint64_t batch = std::max<std::uint64_t>(batch_bytes / wire::frame_bytes(size), 1);
     for (std::uint64_t sequence = 0; sequence < count;) {
-        const std::uint64_t batch_end = std::min(sequence + batch, count);
-        for (; sequence < batch_end; ++sequence) {
-            auto writer = client.write(size);
-            if (!writer) [[unlikely]]
-                return failure(writer.error());
-            const std::span<std::byte> target = writer->space();
-            if (size != 0) std::memcpy(target.data(), source.data(), size);
-            bench::stamp<Stamping>(target.first(size), sequence);
-            if (auto committed = writer->advance(size).commit(); !committed) [[unlikely]]
-                return committed;
+        auto writer = client.write(size);
+        if (!writer) [[unlikely]] {
+            if (auto waited = wait_for_room(client, writer.error()); !waited) return waited;
+            continue;
         }
-        if (auto flushed = client.flush(bench_patience); !flushed) return flushed;
+        const std::span<std::byte> target = writer->space();
+        if (size != 0) std::memcpy(target.data(), source.data(), size);
+        bench::stamp<Stamping>(target.first(size), sequence++);
+        if (auto committed = writer->advance(size).commit(); !committed) [[unlikely]]
+            return committed;
     }
-    return {};
+    return client.flush(bench_patience);
 }
 
 measurement measure(const bench_site& site, client& client, std::uint64_t count, std::size_t size) {

@@ -148,7 +148,8 @@ void describe_serve(CLI::App& app, serve_options& options) {
                "longest message that is taken [16M]")
         ->type_name("N");
     app.add_option("--clients-max", options.clients_max, "clients at the same time [100000]")->check(CLI::PositiveNumber)->type_name("N");
-    app.add_flag("--spin", options.spin, "poll for up to 1 ms before sleeping: less latency, more CPU");
+    auto* const spin = app.add_flag("--spin", options.spin, "poll for up to 1 ms before sleeping: less latency, more CPU");
+    app.add_flag("--sleep", options.sleep, "sleep at once; with neither, 50 us of polling where there are few clients")->excludes(spin);
     add_engine(app, options.engine, "how to talk to the kernel [auto]");
     app.add_flag("--json", options.json, "print {\"listening\": \"ADDRESS\", ...}, and the summary as JSON");
 }
@@ -200,7 +201,8 @@ void describe_bench(CLI::App& app, bench_options& options) {
     app.add_option("--rounds", options.rounds, "rounds of each side, in turns, within that time [5]")
         ->check(CLI::Range(1, 1000))
         ->type_name("N");
-    app.add_flag("--spin", options.spin, "all sides poll for up to 1 ms before they sleep");
+    auto* const spin = app.add_flag("--spin", options.spin, "all sides poll for up to 1 ms before they sleep");
+    app.add_flag("--sleep", options.sleep, "no side polls before it sleeps; pingpong does so by itself")->excludes(spin);
     app.add_option("--rate", options.rate, "latency: messages a second, over all clients together [10000]")
         ->check(CLI::Range(1, 10'000'000))
         ->type_name("R");

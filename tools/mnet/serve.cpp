@@ -111,6 +111,7 @@ exit_code run_serve(const serve_options& options) {
     settings.engine = options.engine;
     settings.message_bytes_max = options.message_bytes_max;
     if (options.spin) settings.spin = bench::spin_time;
+    if (options.sleep) settings.spin = std::chrono::microseconds(0);
     auto network = options.service == service::bench
                        ? mtcp::listen(settings, [&plain_address](client& client) { return serve_bench(client, plain_address); })
                        : listen_with(settings, options.handler, responder);

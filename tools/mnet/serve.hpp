@@ -24,6 +24,7 @@ struct serve_options {
     std::size_t message_bytes_max = mtcp::default_message_bytes_max;
     std::size_t clients_max = 100'000;
     bool spin = false;
+    bool sleep = false;
     mtcp::engine engine = mtcp::engine::automatic;
     bool json = false;
 };

@@ -239,11 +239,6 @@ void epoll_loop::close(stream& stream) noexcept {
     closing_.push_back(stream);
 }
 
-std::size_t epoll_loop::segment_bytes(const stream& stream) noexcept {
-    ++counters_.system_calls;
-    return segment_bytes_of(stream.handle);
-}
-
 std::size_t epoll_loop::unacknowledged_bytes(const stream& stream) const noexcept {
     return stream.handle >= 0 ? unacknowledged_bytes_of(stream.handle) : 0;
 }

@@ -34,7 +34,6 @@ public:
     std::optional<result<std::size_t>> send(stream& stream, std::span<const std::byte> bytes) noexcept override;
     result<> finish(stream& stream) noexcept override;
     void close(stream& stream) noexcept override;
-    std::size_t segment_bytes(const stream& stream) noexcept override;
     std::size_t unacknowledged_bytes(const stream& stream) const noexcept override;
     result<endpoint> local_endpoint(const stream& stream) const noexcept override;
     result<endpoint> remote_endpoint(const stream& stream) const noexcept override;

@@ -36,7 +36,6 @@ public:
     std::optional<result<std::size_t>> send(io::stream& stream, std::span<const std::byte> bytes) noexcept override;
     result<> finish(io::stream& stream) noexcept override;
     void close(io::stream& stream) noexcept override;
-    std::size_t segment_bytes(const io::stream&) noexcept override { return 1448; }
     std::size_t unacknowledged_bytes(const io::stream& stream) const noexcept override;
     result<endpoint> local_endpoint(const io::stream& stream) const noexcept override;
     result<endpoint> remote_endpoint(const io::stream& stream) const noexcept override;

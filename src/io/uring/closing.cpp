@@ -4,9 +4,9 @@
 // its memory would not be ours.
 #include "base/assert.hpp"
 #include "io/sockets.hpp"
-#include "io/uring/refusal.hpp"
 #include "io/uring/uring_loop.hpp"
 
+#include <cerrno>
 #include <new>
 #include <unistd.h>
 #include <utility>
@@ -93,7 +93,11 @@ void uring_loop::move_here() noexcept {
             close_if_free(each);
         } else if (!opened) {
             each.error = ENOMEM;
-            if (each.connecting || each.wants_receive) make_ready(each);
+            if (!each.sending.empty()) {
+                each.in_kernel |= sent;
+                each.send_outcome = -ENOMEM;
+            }
+            if (each.connecting || each.wants_receive || !each.sending.empty()) make_ready(each);
         } else {
             if (was_sending) queue_send(each);
             if (each.connecting || (!was_sending && !each.sending.empty() && (each.in_kernel & sent) == 0)) watch_out(each);

@@ -16,7 +16,9 @@ namespace {
 
 constexpr std::size_t page_bytes = 4096;
 
-std::uint16_t index_of(const completion& received) noexcept { return static_cast<std::uint16_t>(received.flags >> IORING_CQE_BUFFER_SHIFT); }
+std::uint16_t index_of(const completion& received) noexcept {
+    return static_cast<std::uint16_t>(received.flags >> IORING_CQE_BUFFER_SHIFT);
+}
 
 }  // namespace
 

@@ -21,7 +21,6 @@ public:
     std::string message(int value) const override {
         const int error = value % errors_max;
         const auto at = static_cast<step>(value / errors_max);
-        if (at == step::build) return "this mnet was built without io_uring";
         const std::string why = std::system_category().message(error);
         if (at == step::wake_up) return "io_uring: no eventfd for its wake-ups: " + why;
         return "io_uring_setup: " + why + hint(error);
@@ -30,11 +29,16 @@ public:
 private:
     static const char* hint(int error) noexcept {
         switch (error) {
-            case ENOSYS: return " (the kernel is older than Linux 5.1, or a sandbox hides it)";
-            case EPERM: return " (forbidden by kernel.io_uring_disabled or by a seccomp filter)";
-            case EINVAL: return " (it needs Linux 6.1)";
-            case ENOMEM: return " (memory, or RLIMIT_MEMLOCK)";
-            default: return "";
+            case ENOSYS:
+                return " (the kernel is older than Linux 5.1, or a sandbox hides it)";
+            case EPERM:
+                return " (forbidden by kernel.io_uring_disabled or by a seccomp filter)";
+            case EINVAL:
+                return " (it needs Linux 6.1)";
+            case ENOMEM:
+                return " (memory, or RLIMIT_MEMLOCK)";
+            default:
+                return "";
         }
     }
 };

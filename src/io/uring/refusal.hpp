@@ -4,7 +4,7 @@
 
 namespace mnet::inline v1::io::uring {
 
-enum class step : int { set_up = 1, wake_up = 2, build = 3 };
+enum class step : int { set_up = 1, wake_up = 2 };
 
 /// Compares equal to the std::errc of `error`, an errno.
 std::error_code refusal(step at, int error) noexcept;

@@ -52,6 +52,8 @@ void ring::enable() noexcept {
 }
 
 io_uring_sqe& ring::prepare() noexcept {
+    static thread_local io_uring_sqe nowhere;
+    if (!open_) return nowhere;
     for (;;) {
         if (io_uring_sqe* const free = io_uring_get_sqe(&io_)) return *free;
         enable();
@@ -79,6 +81,7 @@ void ring::enter(std::chrono::nanoseconds span) noexcept {
 }
 
 const io_uring_cqe* ring::peek() noexcept {
+    if (!open_) return nullptr;
     unsigned head = 0;
     io_uring_cqe* found = nullptr;
     io_uring_for_each_cqe(&io_, head, found) return found;

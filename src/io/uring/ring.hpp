@@ -40,23 +40,26 @@ public:
     void close() noexcept;
 
     /// Whether the calling thread may enter: it was the first, or nobody was yet.
-    bool is_mine() const noexcept { return runner_ == nobody || runner_ == this_thread(); }
+    bool is_mine() const noexcept { return open_ && (runner_ == nobody || runner_ == this_thread()); }
 
-    /// A request to fill in, that goes out with the next `enter`. Enters itself where all places are taken.
+    bool is_open() const noexcept { return open_; }
+
+    /// A request to fill in, that goes out with the next `enter`. Enters itself where all places are taken. Of a ring that is not open it goes
+    /// nowhere.
     io_uring_sqe& prepare() noexcept;
 
-    bool nothing_prepared() const noexcept { return io_uring_sq_ready(&io_) == 0; }
+    bool nothing_prepared() const noexcept { return !open_ || io_uring_sq_ready(&io_) == 0; }
 
     /// Hands over what was prepared, lets the kernel complete what it can, and sleeps first, for `span` at most, while there is nothing.
     void enter(std::chrono::nanoseconds span) noexcept;
 
     /// Whether an `enter` that does not sleep would find anything to do.
     bool has_work() const noexcept {
-        return (__atomic_load_n(io_.sq.kflags, __ATOMIC_RELAXED) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
+        return open_ && (__atomic_load_n(io_.sq.kflags, __ATOMIC_RELAXED) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
     }
-    bool overflown() const noexcept { return io_uring_cq_has_overflow(&io_); }
+    bool overflown() const noexcept { return open_ && io_uring_cq_has_overflow(&io_); }
 
-    unsigned completions() const noexcept { return io_uring_cq_ready(&io_); }
+    unsigned completions() const noexcept { return open_ ? io_uring_cq_ready(&io_) : 0; }
 
     /// The oldest completion, or nullptr. It stays until `drop`.
     const io_uring_cqe* peek() noexcept;

@@ -9,12 +9,15 @@
 #include <cerrno>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <thread>
 #include <unistd.h>
 #include <utility>
 
 namespace mnet::inline v1::io {
 
 namespace {
+
+constexpr std::chrono::nanoseconds retry_after = std::chrono::milliseconds(10);
 
 constexpr std::size_t kept_window_bytes = 64 << 10;
 constexpr std::size_t kept_retained_bytes_max = 1 << 20;
@@ -54,7 +57,10 @@ result<> uring_loop::open() {
 
 result<> uring_loop::open_ring() {
     if (const int error = ring_.open(settings_.queues); error != 0) return failure(uring::refusal(uring::step::set_up, error));
-    shots_ = buffers_.open(ring_, settings_.buffers);
+    // A loop that may move to another thread must leave nothing half received: before Linux 6.12, which fills densely, the kernel was not
+    // that strict about requests whose ring is closed.
+    const bool may_move = settings_.queued_send_bytes_max == 0;
+    shots_ = buffers_.open(ring_, settings_.buffers) && (buffers_.incremental() || !may_move);
     watch_wake();
     return {};
 }
@@ -84,11 +90,6 @@ void uring_loop::cancel(std::uint64_t user_data) noexcept {
 
 void uring_loop::configure(stream& stream, const stream_settings& settings) noexcept {
     if (stream.handle >= 0) apply(settings, stream.handle);
-}
-
-std::size_t uring_loop::segment_bytes(const stream& stream) noexcept {
-    ++counters_.system_calls;
-    return segment_bytes_of(stream.handle);
 }
 
 std::size_t uring_loop::unacknowledged_bytes(const stream& stream) const noexcept {
@@ -144,13 +145,17 @@ void uring_loop::take(const uring::completion& done, bool answering) noexcept {
     static_assert(alignof(stream) >= 1U << tag_bits);
     const tag what = tag_of(done.user_data);
     switch (what) {
-        case tag::nothing: return;
+        case tag::nothing:
+            return;
         case tag::wake:
             wake_rang_ = true;
             if (!done.more()) watch_wake();
             return;
-        case tag::accept: take_accept(static_cast<std::uint32_t>(done.user_data >> tag_bits), done, answering); return;
-        default: break;
+        case tag::accept:
+            take_accept(static_cast<std::uint32_t>(done.user_data >> tag_bits), done, answering);
+            return;
+        default:
+            break;
     }
     auto& owner = *reinterpret_cast<stream*>(done.user_data - static_cast<std::uint64_t>(what));
     take(owner, what, done, answering);
@@ -190,6 +195,10 @@ void uring_loop::take(stream& stream, tag what, const uring::completion& done, b
 void uring_loop::wait(std::chrono::nanoseconds until) noexcept {
     constexpr std::chrono::nanoseconds at_once{0};
     if (const auto next = timers_.next()) until = std::min(until, *next);
+    if (!ring_.is_open()) {  // moved, and refused here: tried again soon
+        if (ready_.empty() && closing_.empty()) std::this_thread::sleep_for(std::min(until - now(), retry_after));
+        return;
+    }
     const bool idle = streams_.size() + doors_.size() <= few && !ring_.has_work();
     auto time = now();
     const bool busy = !ready_.empty() || !closing_.empty() || !accepting_.empty() || called_again_ || ring_.completions() > 0;
