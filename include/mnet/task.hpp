@@ -9,9 +9,9 @@
 #pragma once
 #include <coroutine>
 #include <exception>
-#include <optional>
 #include <type_traits>
 #include <utility>
+#include <variant>
 
 namespace mnet::inline v1 {
 
@@ -34,29 +34,23 @@ public:
         bool await_ready() const noexcept { return false; }
         template <typename Promise>
         std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> finished) const noexcept {
-            const task_promise_base& promise = finished.promise();
-            if (promise.awaiting_) return promise.awaiting_;
-            if (promise.finish_.function != nullptr) promise.finish_.function(promise.finish_.owner);
+            const task_finish then = finished.promise().then_;
+            if (then.function != nullptr) {
+                then.function(then.owner);
+            } else if (then.owner != nullptr) {
+                return std::coroutine_handle<>::from_address(then.owner);
+            }
             return std::noop_coroutine();
         }
         void await_resume() const noexcept {}
     };
     final_awaiter final_suspend() const noexcept { return {}; }
 
-    void unhandled_exception() noexcept { exception_ = std::current_exception(); }
-
-    void await_by(std::coroutine_handle<> awaiting) noexcept { awaiting_ = awaiting; }
-    void finish_with(task_finish finish) noexcept { finish_ = finish; }
-
-protected:
-    void rethrow() const {
-        if (exception_) std::rethrow_exception(exception_);
-    }
+    void await_by(std::coroutine_handle<> awaiting) noexcept { then_ = {.owner = awaiting.address()}; }
+    void finish_with(task_finish finish) noexcept { then_ = finish; }
 
 private:
-    std::coroutine_handle<> awaiting_{};
-    task_finish finish_{};
-    std::exception_ptr exception_{};
+    task_finish then_{};  // without a function: who awaits
 };
 
 template <typename T>
@@ -67,16 +61,17 @@ public:
     template <typename U = T>  // so that `co_return {};` works
         requires std::is_constructible_v<T, U&&>
     void return_value(U&& value) {
-        value_.emplace(std::forward<U>(value));
+        outcome_.template emplace<T>(std::forward<U>(value));
     }
+    void unhandled_exception() noexcept { outcome_.template emplace<std::exception_ptr>(std::current_exception()); }
 
     T take() {
-        rethrow();
-        return std::move(*value_);
+        if (const auto* const thrown = std::get_if<std::exception_ptr>(&outcome_)) std::rethrow_exception(*thrown);
+        return std::move(*std::get_if<T>(&outcome_));
     }
 
 private:
-    std::optional<T> value_{};
+    std::variant<std::monostate, T, std::exception_ptr> outcome_{};
 };
 
 template <>
@@ -84,7 +79,13 @@ class task_promise<void> final : public task_promise_base {
 public:
     task<void> get_return_object() noexcept;
     void return_void() const noexcept {}
-    void take() const { rethrow(); }
+    void unhandled_exception() noexcept { thrown_ = std::current_exception(); }
+    void take() const {
+        if (thrown_) std::rethrow_exception(thrown_);
+    }
+
+private:
+    std::exception_ptr thrown_{};
 };
 
 }  // namespace detail

@@ -21,7 +21,7 @@ connection::connection(worker& worker, std::uint64_t id, role whose, shape how, 
       out_(send, worker.pool(), limits.unsent_bytes_max),
       in_(receive, worker.pool()) {
     if (role_ == role::served) std::construct_at(&client_, client_access::make(*this));
-    if (!worker_.is_private()) owner_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+    if (!worker_.is_private()) worker_.owner().store(std::this_thread::get_id(), std::memory_order_relaxed);
     worker_.join(*this);
 }
 
@@ -36,7 +36,6 @@ connection::~connection() {
         box_->shut();
     }
     static_cast<base::list_hook<borrower_tag>&>(*this).unlink();
-    static_cast<base::list_hook<unfinished_tag>&>(*this).unlink();
     worker_.leave(*this);
 }
 
@@ -184,7 +183,7 @@ void connection::pull() noexcept {
     while (phase_ == phase::open) {
         if (pause_if_above_bound()) return;
         if (decoder.messages() == turn_ends && decoder.ready(receive)) {
-            worker_.resume_later(*this);
+            go_on_later();
             return;
         }
         const wire::decoded next = decoder.next(receive);
@@ -201,12 +200,18 @@ void connection::pull() noexcept {
     }
 }
 
+/// Its turn is over, with messages left.
+void connection::go_on_later() noexcept {
+    unfinished_ = true;
+    worker_.loop().call_again();
+}
+
 /// What a turn left.
 void connection::resume() noexcept {
-    if (phase_ != phase::open || paused_) return;
     const turn turn(worker_);
     borrow();
-    input_arrived();
+    unfinished_ = false;
+    if (phase_ == phase::open && !paused_) input_arrived();
 }
 
 bool connection::pause_if_above_bound() noexcept {

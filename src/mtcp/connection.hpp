@@ -42,7 +42,6 @@ class connection final : public mnet::detail::transport,
                          private io::stream,
                          public base::list_hook<member_tag>,
                          public base::list_hook<borrower_tag>,
-                         public base::list_hook<unfinished_tag>,
                          public base::list_hook<register_tag> {
 public:
     /// served: the network's; its handler uses `self()`. owned: a `client` made by `connect` holds it.
@@ -82,6 +81,7 @@ public:
     // For the worker:
     void settle() noexcept;
     void resume() noexcept;
+    bool is_unfinished() const noexcept { return unfinished_; }
     void stop() noexcept;
     void cut() noexcept;
     bool is_closing() const noexcept { return phase_ == phase::closing; }
@@ -125,7 +125,7 @@ public:
     std::shared_ptr<mnet::detail::mailbox> box() override;
     std::vector<std::shared_ptr<mnet::detail::mailbox>> other_boxes() override;
     void moved() noexcept override {
-        if (worker_.is_private()) owner_.store(std::thread::id{}, std::memory_order_relaxed);
+        if (worker_.is_private()) worker_.owner().store(std::thread::id{}, std::memory_order_relaxed);
     }
 
 private:
@@ -186,6 +186,7 @@ private:
     void let_the_peer_catch_up() noexcept;
     void deliver_posts() noexcept;
     void output_failed(std::error_code why) noexcept;
+    void go_on_later() noexcept;
     void borrow() noexcept;
     void own() noexcept;
     bool is_mine() noexcept;
@@ -221,6 +222,7 @@ private:
     bool handler_running_ = false;      // coroutine or blocking; until its end the connection stays
     bool pacing_ = false;               // the loop runs inside of a write
     bool rung_ = false;                 // the mailbox is there, and was used
+    bool unfinished_ = false;           // has messages for the next turn
     std::error_code input_end_{};       // why no more bytes come; end_of_stream for a clean end
     std::error_code output_failure_{};  // why no more bytes leave
     std::error_code close_reason_{};
@@ -236,7 +238,6 @@ private:
     };
     task<result<>> handler_{};
     std::shared_ptr<connection_box> box_{};  // may be made by another thread, under the register's lock
-    std::atomic<std::thread::id> owner_{};
 };
 
 }  // namespace mnet::inline v1::mtcp::detail

@@ -161,6 +161,8 @@ result<> connection::fill(const operation& op) noexcept {
     own();
     push();
     std::optional<std::chrono::nanoseconds> due;
+    constexpr unsigned polls_a_way = 4;
+    unsigned polls = 0;
     const auto spin = spin_for(limits_in_force(), 1);
     std::chrono::nanoseconds spin_until{0};
     while (!decoder.ready(receive)) {
@@ -178,7 +180,7 @@ result<> connection::fill(const operation& op) noexcept {
             spin_until = std::min(*due, now + spin);
         }
         if (now < spin_until && !sending_ && !worker_.mail()->has_calls()) {
-            worker_.loop().give_way();
+            if (++polls % polls_a_way == 0) worker_.loop().give_way();
             continue;
         }
         if (worker_.stopping()) return failure(std::errc::operation_canceled);
@@ -239,7 +241,7 @@ bool connection::start_fill(std::coroutine_handle<> waiting, const operation& op
     borrow();
     if (!reading_.begin(worker_, waiting, op)) return false;
     if (turn_is_over) {
-        worker_.resume_later(*this);
+        go_on_later();
     } else {
         worker_.loop().receive(*this);
     }
@@ -266,14 +268,14 @@ void connection::abandon(std::coroutine_handle<> waiting) noexcept {
 // Looking -------------------------------------------------------------------------------------------------------------------------
 
 void connection::own() noexcept {
-    if (worker_.is_private()) owner_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+    if (worker_.is_private()) worker_.owner().store(std::this_thread::get_id(), std::memory_order_relaxed);
     MNET_ASSERT(is_mine(), "a client is used by one thread at a time: its handler's; others use a peer of it");
 }
 
 /// A client that is nobody's becomes the caller's: of two threads that close it at the same time, one does and the other asks it to.
 bool connection::is_mine() noexcept {
     auto owner = std::thread::id{};
-    return owner_.compare_exchange_strong(owner, std::this_thread::get_id(), std::memory_order_relaxed) ||
+    return worker_.owner().compare_exchange_strong(owner, std::this_thread::get_id(), std::memory_order_relaxed) ||
            owner == std::this_thread::get_id();
 }
 
@@ -340,7 +342,8 @@ std::shared_ptr<mnet::detail::mailbox> connection::box() {
 
 const std::shared_ptr<connection_box>& connection::make_box() {
     if (!box_) {
-        const connection_box::bounds bounds{.posted_bytes_max = limits_in_force().unsent_bytes_max, .message_bytes_max = limits_in_force().message_bytes_max};
+        const connection_box::bounds bounds{.posted_bytes_max = limits_in_force().unsent_bytes_max,
+                                            .message_bytes_max = limits_in_force().message_bytes_max};
         box_ = std::make_shared<connection_box>(id_, bounds, worker_.mail());
         box_->owner = this;
     }

@@ -238,7 +238,7 @@ void connection::release() noexcept {
     if (role_ == role::served) return;
     if (phase_ == phase::opening && registration::connecting) leave_stream();
     if (worker_.is_private()) {
-        owner_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+        worker_.owner().store(std::this_thread::get_id(), std::memory_order_relaxed);
         (void)close(close_within_5_seconds);
         while (phase_ == phase::closing) worker_.loop().run_once(io::never);
     } else {

@@ -93,11 +93,6 @@ void worker::borrowed(connection& borrower) noexcept {
     if (!static_cast<base::list_hook<borrower_tag>&>(borrower).linked()) borrowers_.push_back(borrower);
 }
 
-void worker::resume_later(connection& member) noexcept {
-    if (!static_cast<base::list_hook<unfinished_tag>&>(member).linked()) unfinished_.push_back(member);
-    loop_->call_again();
-}
-
 alarm* worker::lend_alarm() noexcept {
     alarm* const spare = spare_alarms_.pop_front();
     return spare != nullptr ? spare : new (std::nothrow) alarm(*this);
@@ -116,7 +111,11 @@ void worker::settle() noexcept {
     auto borrowers = borrowers_.take_all();
     while (connection* const borrower = borrowers.pop_front()) {
         borrower->settle();
-        if (borrower->send.writer_open) borrowed(*borrower);  // its commit comes in a later turn
+        if (borrower->is_unfinished()) {
+            unfinished_.push_back(*borrower);
+        } else if (borrower->send.writer_open) {
+            borrowed(*borrower);  // its commit comes in a later turn
+        }
     }
     tell_costs();
 }

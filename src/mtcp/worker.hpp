@@ -14,12 +14,14 @@
 
 #include <mnet/statistics.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <thread>
 #include <utility>
 
 namespace mnet::inline v1::mtcp::detail {
@@ -29,7 +31,6 @@ class network_core;
 
 struct member_tag;
 struct borrower_tag;
-struct unfinished_tag;
 struct register_tag;
 
 /// How many messages of one client are handled in a row; then the others have their turn.
@@ -68,14 +69,14 @@ public:
     const limits& bounds() const noexcept { return limits_; }
     network_core* network() const noexcept { return network_; }
     bool is_private() const noexcept { return kind_ == kind::private_loop; }
+    /// The thread that may use its clients now; none, when a private worker's client was moved.
+    std::atomic<std::thread::id>& owner() noexcept { return owner_; }
 
     void join(connection& member) noexcept;
     /// Its last connection may end a stopping worker.
     void leave(connection& member) noexcept;
 
     void borrowed(connection& borrower) noexcept;
-    /// In the next turn, after all others.
-    void resume_later(connection& member) noexcept;
     /// For a wait; nullptr when the system has no memory. Those taken back are lent again.
     alarm* lend_alarm() noexcept;
     void take_back(alarm& lent) noexcept { spare_alarms_.push_back(lent); }
@@ -130,12 +131,13 @@ private:
     base::intrusive_list<connection, member_tag> members_{};
     std::size_t members_count_ = 0;
     base::intrusive_list<connection, borrower_tag> borrowers_{};
-    base::intrusive_list<connection, unfinished_tag> unfinished_{};  // they have messages that wait for the next turn
+    base::intrusive_list<connection, borrower_tag> unfinished_{};  // settled, with messages for the next turn
     base::intrusive_list<alarm, stoppable_tag> stoppable_{};
     base::intrusive_list<alarm, stoppable_tag> spare_alarms_{};
     base::timer stop_timer_;
     std::chrono::nanoseconds stop_due_ = io::never;
     farewell farewell_{};
+    std::atomic<std::thread::id> owner_{};
     unsigned turns_ = 0;  // depth
     bool stopping_ = false;
     std::move_only_function<void()> on_leave_{};

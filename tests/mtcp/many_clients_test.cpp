@@ -10,6 +10,7 @@
 
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace mtcp_test {
@@ -144,6 +145,42 @@ TEST_P(ManyClients, AreThereAtOnceAndEachGetsItsOwnAnswers) {
     EXPECT_TRUE(eventually([&] { return network.statistics().clients == 0; }));
     EXPECT_EQ(network.statistics().clients_accepted, size);
     EXPECT_EQ(network.statistics().clients_refused, 0U);
+}
+
+/// On an engine, with a handler on the loop: what a client costs that has had its answers and is idle.
+class IdleClients : public testing::TestWithParam<std::tuple<mnet::mtcp::engine, shape>> {};
+INSTANTIATE_TEST_SUITE_P(On, IdleClients,
+                         testing::Combine(testing::Values(mnet::mtcp::engine::epoll, mnet::mtcp::engine::uring),
+                                          testing::Values(shape::message, shape::coroutine)),
+                         [](const auto& what) {
+                             const bool epoll = std::get<0>(what.param) == mnet::mtcp::engine::epoll;
+                             return (epoll ? "Epoll_" : "Uring_") + name_of(std::get<1>(what.param));
+                         });
+
+TEST_P(IdleClients, CostLessThanAKibibyteEach) {
+    constexpr std::size_t client_bytes_max = 1024;
+    const auto [engine, how] = GetParam();
+    if (!memory_is_measurable) GTEST_SKIP() << "the sanitizer has its own way with memory";
+    if (raise_descriptor_limit() < crowd_size + 100) GTEST_SKIP() << "the system allows too few descriptors";
+    child_process crowd([](const child_process& test) { return be_a_crowd(test, crowd_size); });
+    auto opened = listen_echo(how, {.address = "127.0.0.1:0", .engine = engine});
+    if (!opened && engine == mnet::mtcp::engine::uring) GTEST_SKIP() << opened.error().message();
+    ASSERT_TRUE(opened.has_value()) << opened.error().message();
+    {
+        auto first = connect_to(opened->address());  // the loop's own memory is there from now on
+        expect_echo(first, "hello");
+    }
+    const std::size_t before = resident_bytes();
+    crowd.tell(opened->address());
+    ASSERT_EQ(crowd.listen(), std::to_string(crowd_size));
+    crowd.tell("talk");
+    ASSERT_EQ(crowd.listen(), std::to_string(crowd_size));
+    const std::size_t each = (resident_bytes() - before) / crowd_size;
+    RecordProperty("bytes_per_client", std::to_string(each));
+    EXPECT_LT(each, client_bytes_max);
+    EXPECT_EQ(opened->statistics().memory_in_use_bytes, 0U);
+    crowd.tell("leave");
+    EXPECT_EQ(crowd.wait(), 0);
 }
 
 class Storm : public EveryShape {

@@ -25,11 +25,11 @@ struct bench_options {
     std::chrono::nanoseconds seconds{std::chrono::seconds(1)};  // measured time of each side of a row
     std::size_t clients = 0;                                    // 0: the work's own
     std::size_t depth = 1;
-    double rate = 10'000;  // latency: messages a second over all clients
-    std::string hgrm{};    // latency: where the distributions are written to, when not empty
-    int rounds = 5;        // of each side, in turns; the median counts
-    bool spin = false;     // everybody polls for long
-    bool sleep = false;    // nobody polls; with neither, each does as it does by default
+    double rate = 10'000;                           // latency: messages a second over all clients
+    std::string hgrm{};                             // latency: where the distributions are written to, when not empty
+    int rounds = 5;                                 // of each side, in turns; the median counts
+    bool spin = false;                              // everybody polls for long
+    bool sleep = false;                             // nobody polls; with neither, each does as it does by default
     mtcp::engine engine = mtcp::engine::automatic;  // of both sides
     std::string transport{"tcp"};
     std::string connect{};  // empty: a server process of our own

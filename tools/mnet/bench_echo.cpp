@@ -54,8 +54,9 @@ bench_row measure(const bench_options& options, bench_site& site, std::size_t cl
 
     const bool both_fit = 2 * clients + other_descriptors <= raise_descriptor_limit();
     const auto order = both_fit ? order::taking_turns : order::one_after_the_other;
-    return {.size = size,
-            .measured = compete(mnet, site.has_plain() ? std::optional(plain) : std::nullopt, order, options.rounds, report.progress_of(size))};
+    return {
+        .size = size,
+        .measured = compete(mnet, site.has_plain() ? std::optional(plain) : std::nullopt, order, options.rounds, report.progress_of(size))};
 }
 
 }  // namespace

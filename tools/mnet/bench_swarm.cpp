@@ -26,7 +26,12 @@ mtcp::loop made_loop(mtcp::engine wanted) {
 }  // namespace
 
 bench_swarm::bench_swarm(const bench_site& site, std::size_t clients, std::size_t depth, std::size_t size)
-    : site_(site), depth_(depth), size_(size), source_(size, std::byte{0x5a}), options_(site.connect_options()), loop_(made_loop(options_.engine)) {
+    : site_(site),
+      depth_(depth),
+      size_(size),
+      source_(size, std::byte{0x5a}),
+      options_(site.connect_options()),
+      loop_(made_loop(options_.engine)) {
     clients_.reserve(clients);
     waiting_.reserve(clients);
     starting_.reserve(clients);

@@ -200,7 +200,8 @@ void conversation::print_summary() const {
 
 exit_code run_send(const send_options& options) {
     const auto dial_timeout = std::chrono::ceil<std::chrono::milliseconds>(options.timeout);
-    auto client = mtcp::connect(options.address, {.dial_timeout = dial_timeout, .message_bytes_max = wire::length_max, .engine = options.engine});
+    auto client =
+        mtcp::connect(options.address, {.dial_timeout = dial_timeout, .message_bytes_max = wire::length_max, .engine = options.engine});
     if (!client) fail_to_reach(options.address, client.error());
 
     const auto source = source_for(options);

@@ -228,6 +228,7 @@ result<> epoll_loop::finish(stream& stream) noexcept {
 void epoll_loop::close(stream& stream) noexcept {
     if (stream.closing) return;
     stream.closing = true;
+    if (recent_ == &stream) recent_ = nullptr;
     stream.wants_receive = stream.connecting = false;
     stream.sending = {};
     static_cast<registration&>(stream).unlink();
@@ -264,44 +265,6 @@ void epoll_loop::make_ready(registration& what) noexcept {
     if (!what.linked()) ready_.push_back(what);
 }
 
-int epoll_loop::ask(int milliseconds) noexcept {
-    ++counters_.system_calls;
-    ++counters_.waits;
-    return std::max(::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), milliseconds), 0);
-}
-
-void epoll_loop::wait(std::chrono::nanoseconds until) noexcept {
-    events_taken_ = 0;
-    events_count_ = 0;
-    if (const auto next = timers_.next()) until = std::min(until, *next);
-    auto time = now();
-    const bool busy = !ready_.empty() || !closing_.empty() || !accepting_.empty() || called_again_;
-    if (busy || until <= time) {
-        events_count_ = ask(0);
-        had_events_ = had_events_ || busy || events_count_ > 0;
-        return;
-    }
-    if (spin_.count() > 0 && std::exchange(had_events_, false)) {
-        const auto spin_until = std::min(until, time + spin_);
-        while (time < spin_until) {
-            events_count_ = ask(0);
-            if (events_count_ > 0) {
-                had_events_ = true;
-                return;
-            }
-            give_way();
-            time = now();
-        }
-    }
-    int milliseconds = -1;
-    if (until != never) {
-        const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - time).count();
-        milliseconds = static_cast<int>(std::clamp<std::chrono::milliseconds::rep>(left, 0, INT_MAX));
-    }
-    events_count_ = ask(milliseconds);
-    had_events_ = events_count_ > 0;
-}
-
 void epoll_loop::take(const epoll_event& event) noexcept {
     if (event.events == 0) return;  // forgotten meanwhile
     if (event.data.ptr == nullptr) {
@@ -328,17 +291,20 @@ void epoll_loop::answer_send(stream& stream) noexcept {
     if (const auto outcome = send(stream, bytes)) stream.sent(*outcome);
 }
 
-void epoll_loop::answer_receive(stream& stream) noexcept {
+/// False when there is nothing to answer with: it is still wanted.
+bool epoll_loop::answer_receive(stream& stream) noexcept {
     const auto target = stream.lend();
     if (target.empty()) {
         stream.wants_receive = false;
         stream.received(failure(std::errc::not_enough_memory));
-        return;
+        return true;
     }
     const auto outcome = try_receive(stream, target);
-    if (!outcome && outcome.error() == std::errc::resource_unavailable_try_again) return;  // still wanted
+    if (!outcome && outcome.error() == std::errc::resource_unavailable_try_again) return false;
     stream.wants_receive = false;
+    recent_ = &stream;
     stream.received(outcome);
+    return true;
 }
 
 void epoll_loop::serve(stream& stream) noexcept {
@@ -347,7 +313,7 @@ void epoll_loop::serve(stream& stream) noexcept {
         return;
     }
     if (!stream.sending.empty() && stream.writable) answer_send(stream);
-    if (stream.open() && stream.wants_receive && stream.readable) answer_receive(stream);
+    if (stream.open() && stream.wants_receive && stream.readable) (void)answer_receive(stream);
 }
 
 void epoll_loop::serve(listener& listener) noexcept {

@@ -52,7 +52,8 @@ private:
     void serve(listener& listener) noexcept;
     void answer_connect(stream& stream) noexcept;
     void answer_send(stream& stream) noexcept;
-    void answer_receive(stream& stream) noexcept;
+    bool answer_receive(stream& stream) noexcept;
+    bool poll(std::chrono::nanoseconds until) noexcept;
     bool drain_wake() noexcept;
 
     base::steady_clock clock_{};
@@ -60,7 +61,8 @@ private:
     base::unique_fd wake_;
     bool wake_rang_ = false;
     bool called_again_ = false;
-    bool had_events_ = false;  // since it last polled in vain
+    stream* recent_ = nullptr;                    // received last
+    bool had_events_ = false;                     // since it last polled in vain
     base::intrusive_list<registration> ready_;    // streams with something to answer
     base::intrusive_list<registration> closing_;  // streams whose `closed` is due
     base::intrusive_list<registration> accepting_;
