@@ -26,6 +26,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <span>
 #include <string>
@@ -85,10 +86,7 @@ public:
     /// Errors also: errc::would_block (more than `unsent_bytes_max` are unsent), errc::message_too_large (more than `message_bytes_max`),
     ///              std::errc::not_enough_memory.
     result<writer> write(std::size_t bytes) noexcept {
-        const detail::send_window& window = transport_->send;
-        const auto available = static_cast<std::size_t>(window.limit - window.next);
-        const bool fits = available >= wire::header_bytes && available - wire::header_bytes >= bytes;
-        if (!fits || bytes > transport_->decoder.message_bytes_max()) [[unlikely]] {
+        if (!fits(bytes)) [[unlikely]] {
             if (auto room = transport_->make_room(bytes); !room) return std::unexpected(room.error());
         }
         return open_writer(*transport_, bytes);
@@ -96,10 +94,15 @@ public:
 
     /// Write, append and commit. Errors: as `write`.
     result<> send(std::span<const std::byte> bytes) noexcept {
-        auto room = write(bytes.size());
-        if (!room) [[unlikely]]
-            return std::unexpected(room.error());
-        return room->append(bytes).commit();
+        detail::send_window& window = transport_->send;
+        if (!fits(bytes.size())) [[unlikely]] {
+            if (auto room = transport_->make_room(bytes.size()); !room) return room;
+        }
+        wire::store_length(window.next, static_cast<std::uint32_t>(bytes.size()));
+        if (!bytes.empty()) std::memcpy(window.next + wire::header_bytes, bytes.data(), bytes.size());
+        window.next += wire::header_bytes + bytes.size();
+        ++window.messages;
+        return {};
     }
     result<> send(std::string_view text) noexcept { return send(std::as_bytes(std::span(text))); }
 
@@ -172,6 +175,13 @@ private:
         void operator()(detail::transport* transport) const noexcept { transport->release(); }
     };
     explicit client(detail::transport& transport) noexcept : transport_(&transport) {}
+
+    bool fits(std::size_t bytes) const noexcept {
+        const detail::send_window& window = transport_->send;
+        const auto available = static_cast<std::size_t>(window.limit - window.next);
+        return available >= wire::header_bytes && available - wire::header_bytes >= bytes &&
+               bytes <= transport_->decoder.message_bytes_max();
+    }
 
     static writer open_writer(detail::transport& transport, std::size_t bytes) noexcept {
         return {transport, {transport.send.next + wire::header_bytes, bytes}};

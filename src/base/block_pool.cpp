@@ -11,7 +11,6 @@
 #include <new>
 
 #include "base/assert.hpp"
-#include "base/poison.hpp"
 
 namespace mnet::inline v1::base {
 
@@ -124,6 +123,13 @@ block* block_pool::made(block* memory, std::size_t total_bytes) noexcept {
     return ::new (memory) block{.next = nullptr, .capacity = total_bytes - sizeof(block), .begin = 0, .end = 0};
 }
 
+void block_pool::keep(block* released, block*& first) noexcept {
+    bytes_retained_ += total_of(*released);
+    poison(released->data(), released->capacity);  // who still reads a message in there, shall hear of it
+    released->next = first;
+    first = released;
+}
+
 void block_pool::adopt(block& unpooled) noexcept { bytes_in_use_ += total_of(unpooled); }
 
 void block_pool::disown(block& acquired) noexcept {
@@ -141,15 +147,15 @@ void block_pool::release(block* released) noexcept {
     const std::size_t total_bytes = total_of(*released);
     MNET_ASSERT(bytes_in_use_ >= total_bytes, "a block goes back to the pool it came from, once");
     bytes_in_use_ -= total_bytes;
+    if (total_bytes == window_total_ && bytes_retained_ + total_bytes <= retained_bytes_max_) [[likely]] {
+        keep(released, kept_[classes_max]);
+        return;
+    }
     if (!is_of_a_class(total_bytes)) {
         to_system(released);
         return;
     }
-    bytes_retained_ += total_bytes;
-    poison(released->data(), released->capacity);  // who still reads a message in there, shall hear of it
-    block*& first = kept_[list_of(total_bytes)];
-    released->next = first;
-    first = released;
+    keep(released, kept_[list_of(total_bytes)]);
     shrink_kept(retained_bytes_max_);
 }
 

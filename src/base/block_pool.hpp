@@ -4,6 +4,8 @@
 // the last one first out again because it is warm, until the kept bytes reach a bound: then the biggest goes back to the system first.
 // One thread: a pool belongs to a loop.
 #pragma once
+#include "base/poison.hpp"
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -42,7 +44,17 @@ public:
 
     /// A block of at least `data_bytes`; nullptr when the system has no memory.
     [[nodiscard]] block* acquire(std::size_t data_bytes) noexcept;
-    [[nodiscard]] block* acquire_window() noexcept { return acquire(window_bytes_); }
+    [[nodiscard]] block* acquire_window() noexcept {
+        block* const kept = kept_[classes_max];
+        if (kept == nullptr) return acquire(window_bytes_);
+        kept_[classes_max] = kept->next;
+        bytes_retained_ -= window_total_;
+        bytes_in_use_ += window_total_;
+        unpoison(kept->data(), kept->capacity);
+        kept->next = nullptr;
+        kept->begin = kept->end = 0;
+        return kept;
+    }
 
     /// The same out of what is kept; nullptr when nothing kept is as large. Takes nothing from the system.
     [[nodiscard]] block* acquire_kept(std::size_t data_bytes) noexcept;
@@ -78,6 +90,7 @@ private:
     std::size_t total_for(std::size_t data_bytes) const noexcept;
     std::size_t list_of(std::size_t total_bytes) const noexcept;
     bool is_of_a_class(std::size_t total_bytes) const noexcept;
+    void keep(block* released, block*& first) noexcept;
     block* take_kept(std::size_t total_bytes) noexcept;
     block* made(block* memory, std::size_t total_bytes) noexcept;
     void shrink_kept(std::size_t bytes_max) noexcept;

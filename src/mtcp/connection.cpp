@@ -180,8 +180,10 @@ std::error_code connection::why_no_more() noexcept {
 void connection::pull() noexcept {
     auto& handler = worker_.network()->on_message();
     const std::uint64_t turn_ends = decoder.messages() + messages_a_turn_max;
+    asked_for_room_ = true;
     while (phase_ == phase::open) {
-        if (pause_if_above_bound()) return;
+        // Within its window a handler stays under the bound.
+        if (std::exchange(asked_for_room_, false) && pause_if_above_bound()) return;
         if (decoder.messages() == turn_ends && decoder.ready(receive)) {
             go_on_later();
             return;
@@ -191,10 +193,11 @@ void connection::pull() noexcept {
             handler(client_, message_access::make(next.payload, decoder));
             continue;
         }
-        if (const std::error_code reason = why_no_more()) {
-            end(reason);
-        } else {
+        const bool more_to_come = next.what == wire::decoded::kind::needs_more && !input_end_ && phase_ == phase::open;
+        if (more_to_come) {
             worker_.loop().receive(*this);
+        } else {
+            end(why_no_more());
         }
         return;
     }
@@ -338,11 +341,14 @@ void connection::publish() noexcept {
         {entry::pauses, &client_statistics::pauses},
     }};
     const client_statistics now = statistics();
-    for (std::size_t index = 0; index < all.size(); ++index) {
+    ledger& accounts = worker_.accounts();
+    const auto tell = [&]<std::size_t index>() {
         const auto low_half = static_cast<std::uint32_t>(now.*all[index].counter);
-        if (low_half == told_[index]) continue;
-        worker_.accounts().add(all[index].what, low_half - std::exchange(told_[index], low_half));
-    }
+        if (low_half != told_[index]) accounts.add(all[index].what, low_half - std::exchange(told_[index], low_half));
+    };
+    [&]<std::size_t... index>(std::index_sequence<index...>) {
+        (tell.template operator()<index>(), ...);
+    }(std::make_index_sequence<all.size()>());
 }
 
 }  // namespace mnet::inline v1::mtcp::detail

@@ -222,6 +222,7 @@ private:
     bool handler_running_ = false;      // coroutine or blocking; until its end the connection stays
     bool pacing_ = false;               // the loop runs inside of a write
     bool rung_ = false;                 // the mailbox is there, and was used
+    bool asked_for_room_ = false;       // since a handler was last held to its bound
     bool unfinished_ = false;           // has messages for the next turn
     std::error_code input_end_{};       // why no more bytes come; end_of_stream for a clean end
     std::error_code output_failure_{};  // why no more bytes leave

@@ -16,6 +16,7 @@ namespace mnet::inline v1::mtcp::detail {
 
 result<> connection::make_room(std::size_t payload_bytes) noexcept {
     own();
+    asked_for_room_ = true;
     auto room = room_for(payload_bytes);
     if (!room && room.error() == errc::would_block) ++counted_.writes_refused;
     return room;
@@ -41,6 +42,7 @@ result<> connection::room_for(std::size_t payload_bytes) noexcept {
 
 result<> connection::append(base::block& frame) noexcept {
     own();
+    asked_for_room_ = true;
     if (auto may = may_send(frame.size() - wire::header_bytes); !may) return may;
     if (out_.above_bound()) {
         ++counted_.writes_refused;

@@ -44,12 +44,6 @@ outgoing::~outgoing() {
     pool_.release(tail_);
 }
 
-std::size_t outgoing::window_bytes() const noexcept {
-    const std::byte* const end = frozen_end_ != nullptr ? frozen_end_ : window_.next;
-    if (end == nullptr) return 0;
-    return static_cast<std::size_t>(end - tail_->data()) - tail_->begin;
-}
-
 void outgoing::set_limit(std::size_t frame_bytes) noexcept {
     // Inside the limit no write needs to ask; at the bound each one has to, and one frame is let through when it may.
     const std::size_t position = static_cast<std::size_t>(window_.next - tail_->data());
@@ -84,7 +78,7 @@ result<> outgoing::make_room(std::size_t frame_bytes) noexcept {
             set_limit(frame_bytes);
             return {};
         }
-        base::block* const fresh = pool_.acquire(std::max(frame_bytes, pool_.window_bytes()));
+        base::block* const fresh = acquire(frame_bytes);
         if (fresh == nullptr) return failure(std::errc::not_enough_memory);
         if (empty) {
             pool_.release(std::exchange(tail_, nullptr));
@@ -95,7 +89,7 @@ result<> outgoing::make_room(std::size_t frame_bytes) noexcept {
         open_window(fresh, frame_bytes);
         return {};
     }
-    base::block* const fresh = pool_.acquire(std::max(frame_bytes, pool_.window_bytes()));
+    base::block* const fresh = acquire(frame_bytes);
     if (fresh == nullptr) return failure(std::errc::not_enough_memory);
     open_window(fresh, frame_bytes);
     return {};
@@ -120,13 +114,6 @@ void outgoing::append(base::block& frame) noexcept {
     enqueue(frame);
     ++window_.messages;
     if (tail_ != nullptr) set_limit(0);
-}
-
-std::span<const std::byte> outgoing::front() const noexcept {
-    if (head_ != nullptr) return {head_->data() + head_->begin, head_->size()};
-    const std::size_t bytes = window_bytes();
-    if (bytes == 0) return {};
-    return {tail_->data() + tail_->begin, bytes};
 }
 
 void outgoing::taken(std::size_t bytes) noexcept {

@@ -37,7 +37,12 @@ public:
     void append(base::block& frame) noexcept;
 
     /// The oldest unsent bytes that lie in a row; empty when there are none.
-    std::span<const std::byte> front() const noexcept;
+    std::span<const std::byte> front() const noexcept {
+        if (head_ != nullptr) return {head_->data() + head_->begin, head_->size()};
+        const std::size_t bytes = window_bytes();
+        if (bytes == 0) return {};
+        return {tail_->data() + tail_->begin, bytes};
+    }
 
     /// `bytes` of `front()` are with the kernel.
     void taken(std::size_t bytes) noexcept;
@@ -59,8 +64,14 @@ public:
     std::uint64_t unsent_messages() const noexcept;
 
 private:
-    std::size_t window_bytes() const noexcept;
-    base::block& front_block() const noexcept;
+    std::size_t window_bytes() const noexcept {
+        const std::byte* const end = frozen_end_ != nullptr ? frozen_end_ : window_.next;
+        if (end == nullptr) return 0;
+        return static_cast<std::size_t>(end - tail_->data()) - tail_->begin;
+    }
+    base::block* acquire(std::size_t frame_bytes) noexcept {
+        return frame_bytes <= pool_.window_bytes() ? pool_.acquire_window() : pool_.acquire(frame_bytes);
+    }
     void open_window(base::block* fresh, std::size_t frame_bytes) noexcept;
     void set_limit(std::size_t frame_bytes) noexcept;
     void enqueue(base::block& filled) noexcept;

@@ -279,6 +279,33 @@ TYPED_TEST(EngineStreams, GiveWhatArrivedBeforeAReset) {
     });
 }
 
+TYPED_TEST(EngineStreams, SayAnEndThatComesTogetherWithTheLastBytes) {
+    this->on_every_seed([](auto& bench) {
+        for (const bool as_a_reset : {false, true}) {
+            auto pair = bench.connect();
+            ASSERT_TRUE(pair.client != nullptr);
+            const pump unread(*pair.server, {std::byte{1}});
+            pair.server->keeps_receiving = true;
+            bench.server_loop->receive(*pair.server);
+            bench.settle();
+            // All of it without a turn of the receiver in between.
+            const pump last(*pair.client, bench.noise(10));
+            while (!last.done()) bench.client_loop->run_once(bench.client_loop->now() + std::chrono::milliseconds(1));
+            if (as_a_reset) {
+                bench.client_loop->close(*pair.client);
+            } else {
+                EXPECT_TRUE(bench.client_loop->finish(*pair.client).has_value());
+            }
+            EXPECT_TRUE(bench.until([&] { return pair.server->ends + std::ssize(pair.server->receive_errors) > 0; }))
+                << (as_a_reset ? "a reset" : "an end") << " was lost";
+            if (!as_a_reset) {  // which may overtake them
+                EXPECT_EQ(pair.server->bytes, last.bytes());
+            }
+            bench.close(pair);
+        }
+    });
+}
+
 TYPED_TEST(EngineStreams, FailToSendOnceThePeerIsGone) {
     this->on_every_seed([](auto& bench) {
         auto pair = bench.connect();

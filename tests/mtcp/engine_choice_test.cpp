@@ -55,8 +55,15 @@ class EngineChoice : public testing::Test {
 protected:
     void SetUp() override {
         GTEST_FLAG_SET(death_test_style, "threadsafe");  // a process of its own, with no thread of ours in it
+        if (const char* const set = std::getenv("MNET_ENGINE")) asked_ = set;
         ::unsetenv("MNET_ENGINE");
     }
+    void TearDown() override {  // the tests that follow in this process are to run as they were asked to
+        if (asked_) ::setenv("MNET_ENGINE", asked_->c_str(), 1);
+    }
+
+private:
+    std::optional<std::string> asked_{};
 };
 
 TEST_F(EngineChoice, IsNamedWithItsReason) {

@@ -52,6 +52,16 @@ void uring_loop::arm(stream& stream) noexcept {
     entry.flags |= IOSQE_BUFFER_SELECT;
     entry.buf_group = uring::provided_buffers::group;
     entry.user_data = data_of(stream, tag::receive);
+    watch_end(stream);
+}
+
+/// Where bytes and a reset arrive at once, a repeated receive may give the bytes and then wait for ever (seen on Linux 6.18; the storm of
+/// tests/mtcp/many_clients_test.cpp finds it). So the end is watched for by a request of its own, that nothing but the end answers.
+void uring_loop::watch_end(stream& stream) noexcept {
+    if ((stream.in_kernel & polling_end) != 0) return;
+    io_uring_sqe& entry = prepare(stream, polling_end);
+    io_uring_prep_poll_add(&entry, stream.handle, POLLRDHUP);
+    entry.user_data = data_of(stream, tag::poll_end);
 }
 
 void uring_loop::withdraw(stream& stream) noexcept {

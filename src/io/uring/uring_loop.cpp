@@ -178,6 +178,11 @@ void uring_loop::take(stream& stream, tag what, const uring::completion& done, b
             if (done.result > 0) stream.readable = true;
             if (stream.open() && stream.wants_receive) receive(stream);
             return;
+        case tag::poll_end:
+            over(polling_end);
+            if (done.result > 0) stream.ended = true;
+            if (stream.open() && stream.wants_receive) receive(stream);
+            return;
         case tag::poll_out:
             over(polling_out);
             stream.writable = true;

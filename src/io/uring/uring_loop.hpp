@@ -76,14 +76,22 @@ public:
 private:
     /// The low bits of a request's user data; above them is its stream, or the place of its listener.
     static constexpr unsigned tag_bits = 3;
-    enum class tag : std::uint8_t { nothing, receive, poll_in, poll_out, send, accept, wake };
+    enum class tag : std::uint8_t { nothing, receive, poll_in, poll_out, send, accept, wake, poll_end };
 
     /// Up to so many sockets the kernel finishes all its work in one call (it stops after 20 pieces of it, Linux 6.14), so that its word
     /// that there is none can be taken.
     static constexpr std::size_t few = 8;
 
     /// What of a stream is with the kernel (registration::in_kernel).
-    enum request : std::uint8_t { receiving = 1, polling_in = 2, polling_out = 4, sending = 8, withdrawing = 16, sent = 32 };
+    enum request : std::uint8_t {
+        receiving = 1,
+        polling_in = 2,
+        polling_out = 4,
+        sending = 8,
+        polling_end = 16,
+        withdrawing = 32,
+        sent = 64
+    };
 
     /// A listening socket. It outlives its listener until the kernel has let go of it.
     struct door {
@@ -92,7 +100,7 @@ private:
         std::vector<int> arrived{};  // accepted, and not asked for yet
     };
 
-    static constexpr std::uint8_t held = receiving | polling_in | polling_out | sending;
+    static constexpr std::uint8_t held = receiving | polling_in | polling_out | sending | polling_end;
 
     static std::uint64_t data_of(stream& stream, tag what) noexcept;
     static std::uint64_t data_of(std::uint32_t place) noexcept;
@@ -114,6 +122,7 @@ private:
 
     // Bytes in
     void arm(stream& stream) noexcept;
+    void watch_end(stream& stream) noexcept;
     void withdraw(stream& stream) noexcept;
     bool is_surely_empty(const stream& stream) const noexcept;
     void received_shot(stream& stream, const uring::completion& done, bool answering) noexcept;
