@@ -167,14 +167,14 @@ class Comparison:
 
     def run(self):
         rounds = self.options.rounds
-        order = [(cell, contender) for cell in self.cells for contender in self.contenders]
+        order = [(cell, contender) for cell in self.cells for contender in self.contenders if contender.does(cell)]
         progress = Progress(rounds * len(order))
         progress.plan([(cell.name, contender.name) for _ in range(rounds) for cell, contender in order])
         for number in range(1, rounds + 1):
             seen = len(self.busy)
             for cell in self.cells:
                 first = number % len(self.contenders)
-                for contender in self.contenders[first:] + self.contenders[:first]:
+                for contender in filter(lambda each: each.does(cell), self.contenders[first:] + self.contenders[:first]):
                     if (cell.name, contender.name) in self.results.skipped:
                         progress.left -= 1
                     else:

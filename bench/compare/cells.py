@@ -5,7 +5,7 @@ import pathlib
 import subprocess
 from dataclasses import dataclass
 
-WORKS = ("stream", "pingpong", "echo", "idle")
+WORKS = ("stream", "pingpong", "echo", "idle", "latency")
 
 # How the contenders are called in tables, in their order there.
 TITLES = {
@@ -34,6 +34,7 @@ class Cell:
     spin: bool = False
     clients: int = 0
     depth: int = 1
+    flood: bool = False
 
     @property
     def name(self):
@@ -41,7 +42,8 @@ class Cell:
             return f"stream-{self.size}"
         if self.work == "pingpong":
             return "pingpong-" + ("spinning" if self.spin else "blocking")
-        return f"{self.work}-{self.clients}" + (f"x{self.depth}" if self.work == "echo" else "")
+        ending = "-flooded" if self.flood else f"x{self.depth}" if self.work == "echo" else ""
+        return f"{self.work}-{self.clients}{ending}"
 
     def arguments(self, seconds):
         words = [self.work, "--size", str(self.size), "--seconds", f"{seconds:g}", "--json"]
@@ -49,6 +51,10 @@ class Cell:
             words += ["--clients", str(self.clients)]
         if self.work == "echo":
             words += ["--depth", str(self.depth)]
+        if self.work == "latency":
+            words += ["--rate", "5000"]
+        if self.flood:
+            words.append("--flood")
         if self.spin:
             words.append("--spin")
         return words
@@ -59,7 +65,7 @@ def all_cells():
     cells = [Cell("stream", size) for size in sizes]
     cells += [Cell("pingpong", 16, spin=spin) for spin in (False, True)]
     cells += [Cell("echo", 64, clients=clients, depth=depth) for clients in (64, 1024, 10000) for depth in (1, 16)]
-    return cells + [Cell("idle", 64, clients=10000)]
+    return cells + [Cell("idle", 64, clients=10000)] + fairness_cells()
 
 
 def quick_cells():
@@ -67,7 +73,12 @@ def quick_cells():
     cells = [Cell("stream", size) for size in sizes]
     cells += [Cell("pingpong", 16, spin=spin) for spin in (False, True)]
     cells += [Cell("echo", 64, clients=64, depth=depth) for depth in (1, 16)]
-    return cells + [Cell("idle", 64, clients=1000)]
+    return cells + [Cell("idle", 64, clients=1000)] + fairness_cells()
+
+
+def fairness_cells():
+    """What 100 clients notice of one that floods: mnet's own question, that no peer is asked."""
+    return [Cell("latency", 64, clients=100, flood=flood) for flood in (False, True)]
 
 
 @dataclass(frozen=True)
@@ -81,6 +92,9 @@ class Contender:
     @property
     def is_mnet(self):
         return self.name.startswith("mnet")
+
+    def does(self, cell):
+        return self.is_mnet or cell.work != "latency"
 
     def command(self, cell, seconds):
         before = ["bench"] if self.is_mnet else []

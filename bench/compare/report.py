@@ -47,6 +47,8 @@ def cell_title(cell):
         return f"{cell.clients:,} x {cell.depth}"
     if cell.work == "idle":
         return f"{cell.clients:,} clients"
+    if cell.work == "latency":
+        return f"{cell.clients} clients and a flood" if cell.flood else f"{cell.clients} clients"
     return "both spin" if cell.spin else "both block"
 
 
@@ -86,6 +88,10 @@ class Report:
         if self.of("idle"):
             parts.append("## Memory\n\nGrowth of the server's resident memory for each client that has sent a message and is silent; bytes.\n")
             parts += [self.chart("memory"), self.medians(self.of("idle"), "bytes_per_client")]
+        if self.of("latency"):
+            parts.append("## One client floods\n\n5,000 messages a second of 100 clients, an open loop (`mnet bench latency`), without and with one more client that sends as fast as "
+                         "the server\ntakes it. Median and 99th percentile from the intended send time, microseconds. Sender, flood and server share this machine's processors.\n")
+            parts.append(self.latencies("latency"))
         parts += [self.costs(), self.left_out(), METHOD.format(**self.settings)]
         return "\n".join(part for part in parts if part)
 
@@ -138,9 +144,9 @@ class Report:
         return "Time by that of plain sockets in the same round (less is faster), median and spread:\n\n" + table(
             [""] + [TITLES[name] for name in names], rows)
 
-    def latencies(self):
+    def latencies(self, work="pingpong"):
         rows = []
-        for cell in self.of("pingpong"):
+        for cell in self.of(work):
             row = [cell_title(cell)]
             for name in self.names:
                 half, tail = (self.results.spread(cell, name, key) for key in ("p50_ns", "p99_ns"))

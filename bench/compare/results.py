@@ -3,12 +3,13 @@ is a row of a program with the names of its cell and contender and the number of
 
 import statistics
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 RATIO_MAX = 1.05
 BULK_RATIO_MAX = 0.77
 BULK_BYTES = 16 << 10
 IDLE_BYTES_MAX = 1024
+FLOODED_P99_MAX = 10
 SHARED_MEMORY = {"iceoryx"}
 
 
@@ -84,6 +85,10 @@ def targets(results, cells):
             if cell.work == "idle":
                 verdicts.append(idle_verdict(results, cell, engine))
                 continue
+            if cell.work == "latency":
+                if cell.flood:
+                    verdicts += fairness_verdict(results, cell, engine)
+                continue
             verdicts += ratio_verdict(results, cell, engine)
             if cell.work != "pingpong":
                 verdicts += peer_verdicts(results, cell, engine)
@@ -125,6 +130,15 @@ def peer_verdicts(results, cell, engine):
         found = f"{own.median / others[best]:.2f} of {best}"
         verdicts.append(Verdict(target_of(cell), engine, cell, wanted, found, own.median < others[best]))
     return verdicts
+
+
+def fairness_verdict(results, cell, engine):
+    flooded = results.spread(cell, engine, "p99_ns")
+    quiet = results.spread(replace(cell, flood=False), engine, "p99_ns")
+    if not flooded or not quiet:
+        return []
+    ratio = flooded.median / quiet.median
+    return [Verdict("fair turns", engine, cell, f"p99 at most {FLOODED_P99_MAX} x quiet", f"{ratio:.1f} x", ratio <= FLOODED_P99_MAX)]
 
 
 def idle_verdict(results, cell, engine):

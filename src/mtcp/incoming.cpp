@@ -36,12 +36,11 @@ std::span<std::byte> incoming::lend(std::size_t bytes_missing) noexcept {
     if (header_known) large_frame_bytes_ = frame_bytes > window_bytes && frame_bytes <= large_reused_max ? frame_bytes : 0;
     const std::size_t wanted = std::max(frame_bytes, large_frame_bytes_);
 
-    if (fits(wanted) || (wanted > window_bytes && move_to(pool_.acquire_kept(wanted)))) {
+    const bool large_is_there = fits(wanted) || (wanted > window_bytes && move_to(pool_.acquire_kept(wanted)));
+    if (large_is_there || (frame_bytes <= window_bytes && fits(window_bytes))) {
         make_room_behind(bytes_missing);
     } else if (frame_bytes > window_bytes) {
         if (!grow(frame_bytes)) return {};
-    } else if (fits(window_bytes)) {
-        make_room_behind(bytes_missing);
     } else if (!move_to(pool_.acquire_window())) {
         return {};
     }

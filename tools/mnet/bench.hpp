@@ -26,6 +26,7 @@ struct bench_options {
     std::size_t clients = 0;                                    // 0: the work's own
     std::size_t depth = 1;
     double rate = 10'000;                           // latency: messages a second over all clients
+    bool flood = false;                             // latency: one more client floods the server meanwhile
     std::string hgrm{};                             // latency: where the distributions are written to, when not empty
     int rounds = 5;                                 // of each side, in turns; the median counts
     bool spin = false;                              // everybody polls for long

@@ -1,5 +1,6 @@
 // `mnet bench latency`: an open loop. Messages leave at a fixed rate over all clients together, whatever the answers do, and each latency
 // counts from when its message was due (bench/open_loop.hpp). The rounds of each side are one distribution.
+#include "bench_flood.hpp"
 #include "bench_report.hpp"
 #include "bench_rounds.hpp"
 #include "bench_swarm.hpp"
@@ -38,11 +39,13 @@ outcome measure(const bench_options& options, bench_site& site, std::size_t clie
     bench::open_loop theirs(options.rate, clients, round_time, seen.plain);
 
     std::unique_ptr<bench_swarm> swarm;
+    std::optional<bench_flood> flood;
     const contender mnet{.open =
                              [&] {
                                  report.progress(size_text(size) + ", mnet connects");
                                  swarm = std::make_unique<bench_swarm>(site, clients, 1, size);
                                  swarm->measure(first);
+                                 if (options.flood) flood.emplace(site, size);
                              },
                          .round =
                              [&] {
@@ -51,7 +54,11 @@ outcome measure(const bench_options& options, bench_site& site, std::size_t clie
                                  measured.receiver = site.counters().usage - before;
                                  return measured;
                              },
-                         .close = [&] { swarm.reset(); }};
+                         .close =
+                             [&] {
+                                 flood.reset();
+                                 swarm.reset();
+                             }};
 
     std::optional<bench::plain::paced_clients> others;
     const contender plain{.open =
@@ -70,7 +77,7 @@ outcome measure(const bench_options& options, bench_site& site, std::size_t clie
                           .close = [&] { others.reset(); }};
 
     const bool both_fit = 2 * clients + other_descriptors <= raise_descriptor_limit();
-    return compete(mnet, site.has_plain() ? std::optional(plain) : std::nullopt,
+    return compete(mnet, site.has_plain() && !options.flood ? std::optional(plain) : std::nullopt,
                    both_fit ? order::taking_turns : order::one_after_the_other, options.rounds, report.progress_of(size));
 }
 

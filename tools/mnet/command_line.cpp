@@ -206,6 +206,7 @@ void describe_bench(CLI::App& app, bench_options& options) {
     app.add_option("--rate", options.rate, "latency: messages a second, over all clients together [10000]")
         ->check(CLI::Range(1, 10'000'000))
         ->type_name("R");
+    app.add_flag("--flood", options.flood, "latency: one more client floods mnet's server meanwhile; without the plain program");
     app.add_option("--hgrm", options.hgrm, "latency: write the distributions to FILE and its neighbours, for HdrHistogram's plotter")
         ->type_name("FILE");
     add_choice<std::string>(app, "--transport", options.transport, {{"tcp", "tcp"}, {"unix", "unix"}}, "of a server of our own [tcp]")

@@ -1,0 +1,35 @@
+// The flood of one client: see bench_flood.hpp.
+#include "bench_flood.hpp"
+
+#include <stop_token>
+#include <utility>
+#include <vector>
+
+namespace mnet::tool {
+
+namespace {
+
+/// So many on their way: enough to fill every turn that the server gives this client, many times over.
+constexpr int in_flight_max = 20'000;
+
+void flood(const std::stop_token& stop, client client, std::size_t size) {
+    const std::vector<std::byte> payload(size, std::byte{0x5a});
+    const operation until_stopped{.deadline = bench_patience.deadline, .stop = &stop};
+    for (int in_flight = 0; !stop.stop_requested();) {
+        while (in_flight < in_flight_max && client.send(payload)) ++in_flight;
+        if (!client.read(until_stopped)) return;
+        for (--in_flight; client.try_read(); --in_flight) {
+        }
+    }
+}
+
+}  // namespace
+
+bench_flood::bench_flood(const bench_site& site, std::size_t size) {
+    client flooding = site.connect(site.connect_options());
+    site.begin(flooding, {.work = bench::work::echo, .size = size});
+    thread_ = std::jthread(
+        [flooding = std::move(flooding), size](const std::stop_token& stop) mutable { flood(stop, std::move(flooding), size); });
+}
+
+}  // namespace mnet::tool
