@@ -19,7 +19,7 @@ using mnet::mtcp::engine;
 
 /// From now on the system call `number` fails with `error`; where `second` is not negative, only when that is its second argument.
 void refuse(unsigned number, int error, int second = -1) {
-    const auto fail = static_cast<unsigned>(SECCOMP_RET_ERRNO | error);
+    const unsigned fail = SECCOMP_RET_ERRNO | static_cast<unsigned>(error);
     const unsigned argument = offsetof(seccomp_data, args) + sizeof(std::uint64_t);
     sock_filter any[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
                          BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 3),

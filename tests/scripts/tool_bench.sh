@@ -34,8 +34,9 @@ check_rows() {
             (($(number messages "$row") > 0)) || fail "nothing was measured: $row"
             [[ $(number delivered "$row") == "$(number messages "$row")" ]] || fail "not all was delivered: $row"
             (($(number bytes "$row") == $(number delivered "$row") * size)) || fail "bytes are not messages by size: $row"
-            # In an open loop messages pile up when this machine is busy, and need more memory than ever before.
-            [[ $work == latency || $(number allocations_per_message "$row") == 0.0 ]] || fail "something was allocated: $row"
+            # In an open loop, and where clients that were idle all write at once, messages pile up when this machine is busy, and need more
+            # memory than ever before.
+            [[ $work == latency || $work == idle || $(number allocations_per_message "$row") == 0.0 ]] || fail "something was allocated: $row"
             if [[ $work == pingpong ]]; then
                 for key in p50_ns p99_ns p999_ns max_ns; do (($(number "$key" "$row") > 0)) || fail "no $key: $row"; done
             fi

@@ -40,7 +40,7 @@ void epoll_loop::wait(std::chrono::nanoseconds until) noexcept {
     const bool busy = !ready_.empty() || !closing_.empty() || !accepting_.empty() || called_again_;
     if (busy || until <= time) {
         events_count_ = ask(0);
-        had_events_ = had_events_ || busy || events_count_ > 0;
+        had_events_ = had_events_ || !ready_.empty() || events_count_ > 0;
         return;
     }
     if (spin_.count() > 0 && std::exchange(had_events_, false) && poll(std::min(until, time + spin_))) {
