@@ -120,7 +120,7 @@ TEST(Histogram, IsWrittenWithRisingValuesUpToTheMost) {
     double last_share = -1;
     std::uint64_t last_count = 0;
     std::getline(text, line);
-    for (int lines = 0; std::getline(text, line) && !line.starts_with("#"); ++lines) {
+    while (std::getline(text, line) && !line.starts_with("#")) {
         if (line.empty()) continue;
         std::istringstream fields(line);
         double value = 0;
