@@ -3,6 +3,7 @@
 #include "servers.hpp"
 
 #include <optional>
+#include <semaphore>
 #include <thread>
 
 namespace mtcp_test {
@@ -121,14 +122,17 @@ TEST_P(Closing, TakesNoLastWordsAwayFromAPeerThatIsSending) {
 }
 
 TEST_P(Closing, OfAServedClientByItsHandlersEndDrainsForASlowReader) {
+    std::binary_semaphore refused{0};
     auto network = serve(
-        [](mnet::client& served) -> mnet::result<> {
+        [&refused](mnet::client& served) -> mnet::result<> {
             while (served.send(pattern(50'000))) {
             }
+            refused.release();
             return {};
         },
         {.address = fresh_address(GetParam()), .unsent_bytes_max = std::size_t{1} << 20});
     raw_peer reader(network.address());
+    ASSERT_TRUE(refused.try_acquire_for(patience));  // who reads meanwhile is never so far behind
     std::uint64_t messages = 0;
     for (;; ++messages) {
         const bytes message = reader.receive_message();
