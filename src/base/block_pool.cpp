@@ -16,6 +16,13 @@ namespace mnet::inline v1::base {
 
 namespace {
 
+/// The thread sanitizer does not see mremap(2): to it the pages would still be those of the thread that had their addresses before.
+#if defined(__has_feature)
+constexpr bool pages_may_move = !__has_feature(thread_sanitizer);
+#else
+constexpr bool pages_may_move = true;
+#endif
+
 static_assert(sizeof(block) % alignof(std::max_align_t) == 0, "data is aligned for everything");
 
 constexpr std::size_t smallest_total = 512;
@@ -164,7 +171,7 @@ block* block_pool::grow(block* grown, std::size_t data_bytes) noexcept {
     if (data_bytes <= grown->capacity) return grown;
     const std::size_t total_before = total_of(*grown);
     const std::size_t total_after = total_for(data_bytes);
-    if (total_after != 0 && is_mapped(total_before)) {
+    if (pages_may_move && total_after != 0 && is_mapped(total_before)) {
         ++requests_;
         void* const moved = ::mremap(grown, total_before, total_after, MREMAP_MAYMOVE);
         if (moved == MAP_FAILED) return nullptr;
