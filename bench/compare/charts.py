@@ -28,6 +28,8 @@ def draw(path, title, body):
     done = subprocess.run(["gnuplot"], input=script, text=True, capture_output=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"gnuplot: {done.stderr.strip()}")
+    tidy = [line.expandtabs(2).rstrip() for line in path.read_text().splitlines()]  # as the project's other files are
+    path.write_text("\n".join(tidy) + "\n")
 
 
 def style(name):

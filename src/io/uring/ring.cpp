@@ -12,9 +12,7 @@
 #if __has_feature(thread_sanitizer)
 // liburing maps its queues by system calls of its own, that the thread sanitizer does not see: to it a ring shares memory with the one that had
 // these addresses before.
-extern "C" const char* __tsan_default_suppressions() {
-    return "race:^io_uring_\nrace:^mnet::v1::io::uring::ring::\n";
-}
+extern "C" const char* __tsan_default_suppressions() { return "race:^io_uring_\nrace:^mnet::v1::io::uring::ring::\n"; }
 #endif
 #endif
 
