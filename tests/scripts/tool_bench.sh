@@ -35,8 +35,13 @@ check_rows() {
             [[ $(number delivered "$row") == "$(number messages "$row")" ]] || fail "not all was delivered: $row"
             (($(number bytes "$row") == $(number delivered "$row") * size)) || fail "bytes are not messages by size: $row"
             # In an open loop, and where clients that were idle all write at once, messages pile up when this machine is busy, and need more
-            # memory than ever before.
-            [[ $work == latency || $work == idle || $(number allocations_per_message "$row") == 0.0 ]] || fail "something was allocated: $row"
+            # memory than ever before. So may echoes while the kernel holds sends: a block a client at the most, and never again.
+            case $work in
+                latency | idle) ;;
+                echo) awk -v each="$(number allocations_per_message "$row")" -v messages="$(number messages "$row")" \
+                    'BEGIN { exit each * messages > 64.5 }' || fail "more than a block a client was allocated: $row" ;;
+                *) [[ $(number allocations_per_message "$row") == 0.0 ]] || fail "something was allocated: $row" ;;
+            esac
             if [[ $work == pingpong ]]; then
                 for key in p50_ns p99_ns p999_ns max_ns; do (($(number "$key" "$row") > 0)) || fail "no $key: $row"; done
             fi

@@ -8,15 +8,15 @@
 #include <thread>
 #include <utility>
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-// liburing maps its queues by system calls of its own, that the thread sanitizer does not see: to it a ring shares memory with the one that had
-// these addresses before.
-extern "C" const char* __tsan_default_suppressions() { return "race:^io_uring_\nrace:^mnet::v1::io::uring::ring::\n"; }
-#endif
-#endif
-
 namespace mnet::inline v1::io::uring {
+
+namespace {
+
+/// Orders each ring behind those that ended before it. The kernel does so already, by giving their addresses away anew; but it is liburing
+/// that asks it, by system calls of its own, and the thread sanitizer would take two rings of two threads for one.
+std::atomic<unsigned> ended = 0;
+
+}  // namespace
 
 /// A number that no other thread ever has, unlike its std::thread::id.
 std::uint64_t ring::this_thread() noexcept {
@@ -42,13 +42,16 @@ int ring::open(const sizes& wanted) noexcept {
         return refused.code().value();
     }
     if (outcome < 0) return -outcome;
+    (void)ended.load(std::memory_order_acquire);
     open_ = true;
     runner_ = nobody;
     return 0;
 }
 
 void ring::close() noexcept {
-    if (std::exchange(open_, false)) io_uring_queue_exit(&io_);
+    if (!std::exchange(open_, false)) return;
+    ended.fetch_add(1, std::memory_order_release);
+    io_uring_queue_exit(&io_);
 }
 
 void ring::enable() noexcept {
