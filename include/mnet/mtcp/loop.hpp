@@ -30,7 +30,7 @@ public:
     loop(loop&&) noexcept;
     loop& operator=(loop&&) noexcept;
 
-    /// Its clients must be gone.
+    /// Its clients must be gone. On io_uring it takes some 15 ms, because the kernel does (docs/adr/0007).
     ~loop();
 
     /// Runs `work` to its end, with everything that the loop has to do meanwhile, and gives its value; throws what it threw.

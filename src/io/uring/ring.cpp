@@ -4,6 +4,8 @@
 #include "base/assert.hpp"
 
 #include <atomic>
+#include <csignal>
+#include <ctime>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -33,8 +35,7 @@ int ring::open(const sizes& wanted) noexcept {
     parameters.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_R_DISABLED | IORING_SETUP_TASKRUN_FLAG |
                        IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
     parameters.cq_entries = wanted.completions;
-    // Some milliseconds after a ring's end the kernel interrupts each thread that has had to do with it, in whatever it waits then, as
-    // SIGCONT would (signal(7), the last section). So the maker is a thread that does not live on.
+    // See `await_notice`: the maker is a thread that does not live on.
     int outcome = 0;
     try {
         std::thread([&] { outcome = io_uring_queue_init_params(wanted.requests, &io_, &parameters); }).join();
@@ -49,9 +50,27 @@ int ring::open(const sizes& wanted) noexcept {
 }
 
 void ring::close() noexcept {
-    if (!std::exchange(open_, false)) return;
+    if (!open_) return;
+    const bool ran_here = runner_ == this_thread();
+    if (ran_here) {
+        io_uring_sqe& everything = prepare();
+        io_uring_prep_cancel64(&everything, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
+        (void)io_uring_submit_and_get_events(&io_);
+    }
+    open_ = false;
     ended.fetch_add(1, std::memory_order_release);
     io_uring_queue_exit(&io_);
+    if (ran_here) await_notice();
+}
+
+/// Some milliseconds after a ring's end the kernel interrupts each thread that has had to do with it, in whatever it waits then, as SIGCONT
+/// would (signal(7), the last section). Programs take that for a failure, so it shall hit a wait of ours. The bound is for what could keep the
+/// kernel from it.
+void ring::await_notice() noexcept {
+    sigset_t none;
+    sigemptyset(&none);
+    const timespec patience{.tv_sec = 0, .tv_nsec = 200'000'000};
+    (void)::sigtimedwait(&none, nullptr, &patience);
 }
 
 void ring::enable() noexcept {

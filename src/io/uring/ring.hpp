@@ -70,6 +70,7 @@ public:
 private:
     static constexpr std::uint64_t nobody = 0;
     static std::uint64_t this_thread() noexcept;
+    static void await_notice() noexcept;
     void enable() noexcept;
 
     counters& counted_;
