@@ -42,11 +42,12 @@ std::vector<std::string> server_arguments(const bench_options& options, std::siz
     return arguments;
 }
 
-/// The processor for the servers, where both sides spin; this process then keeps to another. A scheduler that puts two threads which never
-/// sleep on the same processor lets each wait for the end of the other's time slice: milliseconds in place of microseconds.
+/// The processor for the servers, where one side polls without end; this process then keeps to another. A scheduler that puts two threads
+/// which never sleep on the same processor lets each wait for the end of the other's time slice: milliseconds in place of microseconds.
 std::optional<int> apart(const bench_options& options) {
     const auto processors = allowed_processors();
-    if (!options.spin || processors.size() < 2) return std::nullopt;
+    const bool polls = options.spin || options.work == bench_work::latency;
+    if (!polls || processors.size() < 2) return std::nullopt;
     pin_to(processors.back());
     return processors.front();
 }
@@ -66,7 +67,8 @@ bench_site::bench_site(const bench_options& options)
       message_bytes_max_(largest(options)),
       address_(options.connect) {
     if (options.connect.empty()) {
-        own_.emplace(server_arguments(options, message_bytes_max_), apart(options));
+        servers_processor_ = apart(options);
+        own_.emplace(server_arguments(options, message_bytes_max_), servers_processor_);
         address_ = own_->address();
     }
     control_.emplace(connect(connect_options()));

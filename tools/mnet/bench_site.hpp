@@ -67,6 +67,9 @@ public:
         if constexpr (!std::is_void_v<T>) return std::move(*outcome);
     }
 
+    /// Where the servers were put; this thread is elsewhere then.
+    std::optional<int> servers_processor() const noexcept { return servers_processor_; }
+
     /// Ends the server process, where there is one. Gives what went wrong with it, empty when nothing did.
     std::string stop();
 
@@ -78,6 +81,7 @@ private:
     mtcp::engine wanted_engine_;
     std::string engine_{};
     std::size_t message_bytes_max_;
+    std::optional<int> servers_processor_{};
     std::optional<server_process> own_{};
     std::string address_{};
     std::string plain_address_{};
