@@ -41,8 +41,8 @@ void flood(const std::stop_token& stop, client client, std::size_t size) {
 bench_flood::bench_flood(const bench_site& site, std::size_t size) {
     client flooding = site.connect(site.connect_options());
     site.begin(flooding, {.work = bench::work::echo, .size = size});
-    thread_ = std::jthread(
-        [flooding = std::move(flooding), size, processor = site.servers_processor()](const std::stop_token& stop) mutable {
+    thread_ =
+        std::jthread([flooding = std::move(flooding), size, processor = site.servers_processor()](const std::stop_token& stop) mutable {
             give_precedence(processor);
             flood(stop, std::move(flooding), size);
         });
