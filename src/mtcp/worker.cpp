@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t window_bytes = (std::size_t{256} << 10) - sizeof(base::block);
 
-constexpr std::size_t smallest_block_bytes = 256;
+constexpr std::size_t smallest_block_bytes = 128;  // with its header, still the pool's smallest class
 
 /// Released memory that a loop keeps for the next client: enough for a window each way and a few large messages in a row.
 constexpr std::size_t retained_bytes_max = std::size_t{4} << 20;
