@@ -69,12 +69,15 @@ function(add_room folder)
         add_dependencies(${target} mnet_tool)
     endif()
     gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
-        PROPERTIES TIMEOUT ${test_timeout_seconds} LABELS ${folder})
+        PROPERTIES TIMEOUT ${test_timeout_seconds} LABELS ${folder} ENVIRONMENT MNET_SHARED_MEMORY=off)
     if(folder STREQUAL "mtcp")
-        # What is tested once with the engine of a program that does not choose holds on the other one, too.
-        gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
-            TEST_PREFIX "epoll." TEST_FILTER "-Simulated*:*Simulated*:EngineChoice*"
-            PROPERTIES TIMEOUT ${test_timeout_seconds} LABELS ${folder} ENVIRONMENT MNET_ENGINE=epoll)
+        # What is tested once with the engine of a program that does not choose, over TCP, holds on the other engine, and for clients that move
+        # to shared memory.
+        set(again "-Simulated*:*Simulated*:EngineChoice*:*_Unix*:*/Unix*:*SharedMemory*")
+        gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 TEST_PREFIX "epoll." TEST_FILTER "${again}"
+            PROPERTIES TIMEOUT ${test_timeout_seconds} LABELS ${folder} ENVIRONMENT "MNET_ENGINE=epoll;MNET_SHARED_MEMORY=off")
+        gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 TEST_PREFIX "memory." TEST_FILTER "${again}"
+            PROPERTIES TIMEOUT ${test_timeout_seconds} LABELS ${folder} ENVIRONMENT MNET_SHARED_MEMORY=auto)
     endif()
 endfunction()
 

@@ -4,6 +4,7 @@
 //                                                  to listen on, and this host to connect to
 //     unix:///path                                 a Unix socket in the file system
 //     unix://@name                                 one in the abstract namespace (unix(7)): no file, gone with its owner
+//     shm://name                                   memory shared with a process of this host, without any other way beside it
 #pragma once
 #include <mnet/error.hpp>
 
@@ -14,12 +15,12 @@
 namespace mnet::inline v1 {
 
 struct address {
-    enum class kind : std::uint8_t { tcp, unix_path, unix_abstract };
+    enum class kind : std::uint8_t { tcp, unix_path, unix_abstract, shared_memory };
 
     kind what = kind::tcp;
     std::string host{};  // tcp: without brackets
     std::uint16_t port = 0;
-    std::string path{};  // unix: the path, or the name without its @
+    std::string path{};  // unix: the path, or the name without its @; shared memory: the name
 
     /// Errors: errc::invalid_address: no port, a port that is not 0-65535, an IPv6 address without brackets, an unknown scheme, an
     /// empty or too long path or name.

@@ -149,7 +149,7 @@ public:
     std::string remote_address() const { return transport_->remote_address(); }
     /// Neither closed on this side nor ended by an error. A peer that finished sending leaves it live: it can still be answered.
     bool live() const noexcept { return transport_->live(); }
-    /// What carries the bytes: "tcp", "unix".
+    /// What carries the bytes: "tcp", "unix", "shared_memory".
     std::string_view transport() const noexcept { return transport_->name(); }
     /// How its loop talks to the kernel: "epoll".
     std::string_view engine() const noexcept { return transport_->engine(); }

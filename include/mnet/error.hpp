@@ -46,6 +46,8 @@ enum class errc {
     too_many_clients,
     /// A handler threw; its client was closed.
     handler_threw,
+    /// A peer in shared memory wrote what no mnet writes there: it is broken, or hostile. Its connection was closed.
+    protocol_violation,
 };
 
 /// The category of `errc`; its name is "mnet". Messages say what happened and what to do.

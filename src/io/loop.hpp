@@ -130,6 +130,9 @@ public:
     /// "epoll", "uring", "simulated".
     virtual std::string_view name() const noexcept = 0;
 
+    /// Whether its handles are descriptors of this process, that can be used beside it.
+    virtual bool has_descriptors() const noexcept { return true; }
+
     /// The loop's clock, from an origin of its own choice; monotonic.
     virtual std::chrono::nanoseconds now() const noexcept = 0;
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -69,6 +70,20 @@ result<base::unique_fd> open_stream(const endpoint& where) noexcept {
     if (!socket || !is_tcp(where.family())) return socket;
     if (auto set = set_option(socket->get(), IPPROTO_TCP, TCP_NODELAY, 1); !set) return failure(set.error());
     return socket;
+}
+
+bool is_of_this_host(const endpoint& where) noexcept {
+    sockaddr_storage any_port{};
+    std::memcpy(&any_port, where.data(), where.length());
+    if (where.family() == AF_INET) {
+        auto& version4 = reinterpret_cast<sockaddr_in&>(any_port);
+        version4.sin_port = 0;
+        if (ntohl(version4.sin_addr.s_addr) >> 24U == IN_LOOPBACKNET) return true;
+    } else {
+        reinterpret_cast<sockaddr_in6&>(any_port).sin6_port = 0;
+    }
+    const base::unique_fd probe(::socket(where.family(), SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    return probe && ::bind(probe.get(), reinterpret_cast<const sockaddr*>(&any_port), where.length()) == 0;
 }
 
 result<endpoint> local_endpoint_of(int descriptor) noexcept {

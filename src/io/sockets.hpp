@@ -20,6 +20,9 @@ result<base::unique_fd> open_listener(const endpoint& where, const listen_settin
 /// A socket for `connect(2)` to `where`.
 result<base::unique_fd> open_stream(const endpoint& where) noexcept;
 
+/// Whether an IPv4 or IPv6 address is one of this host's: only those can be bound.
+bool is_of_this_host(const endpoint& where) noexcept;
+
 result<endpoint> local_endpoint_of(int descriptor) noexcept;
 result<endpoint> remote_endpoint_of(int descriptor) noexcept;
 

@@ -9,6 +9,8 @@ namespace {
 
 constexpr std::string_view tcp_scheme = "tcp://";
 constexpr std::string_view unix_scheme = "unix://";
+constexpr std::string_view shared_memory_scheme = "shm://";
+constexpr std::size_t shared_memory_name_bytes_max = 96;
 constexpr std::size_t unix_name_bytes_max = 107;  // sun_path less its final or first zero, unix(7)
 
 result<address> parse_unix(std::string_view rest) {
@@ -18,6 +20,15 @@ result<address> parse_unix(std::string_view rest) {
     if (rest.empty() || rest.size() > unix_name_bytes_max || (!abstract && !absolute)) return failure(errc::invalid_address);
     if (rest.find('\0') != std::string_view::npos) return failure(errc::invalid_address);
     return address{.what = abstract ? address::kind::unix_abstract : address::kind::unix_path, .path = std::string(rest)};
+}
+
+result<address> parse_shared_memory(std::string_view name) {
+    for (const char character : name) {
+        const bool printable = character > ' ' && character < '\x7f';
+        if (!printable || character == '/') return failure(errc::invalid_address);
+    }
+    if (name.empty() || name.size() > shared_memory_name_bytes_max) return failure(errc::invalid_address);
+    return address{.what = address::kind::shared_memory, .path = std::string(name)};
 }
 
 result<std::uint16_t> parse_port(std::string_view text) {
@@ -53,6 +64,7 @@ result<address> parse_tcp(std::string_view text) {
 
 result<address> address::parse(std::string_view text) {
     if (text.starts_with(unix_scheme)) return parse_unix(text.substr(unix_scheme.size()));
+    if (text.starts_with(shared_memory_scheme)) return parse_shared_memory(text.substr(shared_memory_scheme.size()));
     if (text.starts_with(tcp_scheme)) text.remove_prefix(tcp_scheme.size());
     return parse_tcp(text);
 }
@@ -60,6 +72,7 @@ result<address> address::parse(std::string_view text) {
 std::string address::text() const {
     if (what == kind::unix_path) return std::string(unix_scheme) + path;
     if (what == kind::unix_abstract) return std::string(unix_scheme) + "@" + path;
+    if (what == kind::shared_memory) return std::string(shared_memory_scheme) + path;
     const bool brackets = host.find(':') != std::string::npos;
     return (brackets ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }

@@ -30,13 +30,15 @@ const char* describe(errc code) noexcept {
         case errc::unexpected_proxy_header:
             return "a proxy sent a PROXY v2 header, which this end does not take; switch it off in the proxy";
         case errc::invalid_address:
-            return "this is no address; write host:port, [v6]:port, tcp://host:port, unix:///path or unix://@name";
+            return "this is no address; write host:port, [v6]:port, tcp://host:port, unix:///path, unix://@name or shm://name";
         case errc::blocks_the_loop:
             return "waiting here would stop every client of this event loop; use the async_ form in a coroutine";
         case errc::too_many_clients:
             return "the network is full; raise clients_max, or try again when a client has left";
         case errc::handler_threw:
             return "the handler threw an exception and its client was closed; catch it in the handler";
+        case errc::protocol_violation:
+            return "the peer broke the rules of the shared memory and was cut off; don't trust it, or connect with shared_memory off";
     }
     return "not an error code of mnet";
 }

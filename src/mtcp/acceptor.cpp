@@ -12,19 +12,19 @@ constexpr std::chrono::milliseconds retry_after{100};
 
 }  // namespace
 
-acceptor::acceptor(worker& worker, network_core& network) noexcept
-    : worker_(worker), network_(network), retry_(this, [](void* self) noexcept { static_cast<acceptor*>(self)->resume(); }) {}
+acceptor::acceptor(worker& worker, network_core& network, door which) noexcept
+    : worker_(worker), network_(network), which_(which), retry_(this, [](void* self) noexcept { static_cast<acceptor*>(self)->resume(); }) {}
 
 result<io::endpoint> acceptor::listen(const io::endpoint& where, const io::listen_settings& settings) {
     auto bound = worker_.loop().listen(*this, where, settings);
     if (!bound) return bound;
-    worker_.on_leave([this] { resume(); });
+    if (which_ == door::front) worker_.on_leave([this] { resume(); });
     worker_.loop().accept(*this);
     return bound;
 }
 
 void acceptor::close() noexcept {
-    worker_.on_leave({});
+    if (which_ == door::front) worker_.on_leave({});
     worker_.loop().cancel(retry_);
     worker_.loop().close(*this);
     paused_ = false;
@@ -37,7 +37,11 @@ void acceptor::accepted(result<int> client) noexcept {
         worker_.loop().set(retry_, worker_.loop().now() + retry_after);
         return;
     }
-    network_.admit(worker_, *client);
+    if (which_ == door::front) {
+        network_.admit(worker_, *client);
+    } else {
+        network_.admit_beside(worker_, *client);
+    }
     if (open()) worker_.loop().accept(*this);
 }
 

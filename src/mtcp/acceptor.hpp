@@ -11,7 +11,10 @@ class worker;
 
 class acceptor final : public io::listener {
 public:
-    acceptor(worker& worker, network_core& network) noexcept;
+    /// side: where processes of this host meet the network to share memory with it.
+    enum class door : std::uint8_t { front, side };
+
+    acceptor(worker& worker, network_core& network, door which) noexcept;
     ~acceptor() { close(); }
 
     result<io::endpoint> listen(const io::endpoint& where, const io::listen_settings& settings);
@@ -23,6 +26,7 @@ private:
 
     worker& worker_;
     network_core& network_;
+    const door which_;
     base::timer retry_;
     bool paused_ = false;
 };

@@ -92,6 +92,7 @@ void connection::handler_finished() noexcept {
 
 void connection::serve_blocking() noexcept {
     own();
+    if (memory_ && !wait_for_greeting()) return;
     handler_running_ = true;
     worker_.network()->enter(*this);
     const std::error_code reason = outcome_of([this] { return worker_.network()->blocking()(client_); });
@@ -102,6 +103,13 @@ void connection::serve_blocking() noexcept {
     } else {
         end(reason);
     }
+}
+
+/// Whether the peer came; else the connection ends by itself.
+bool connection::wait_for_greeting() noexcept {
+    while (phase_ == phase::open && !memory_->greeted && !worker_.stopping()) worker_.loop().run_once(io::never);
+    if (!memory_->greeted) leave_stream();
+    return memory_->greeted;
 }
 
 template <typename Handler>
@@ -118,6 +126,7 @@ std::error_code connection::outcome_of(Handler handler) noexcept {
 // Input ---------------------------------------------------------------------------------------------------------------------------
 
 std::span<std::byte> connection::lend() noexcept {
+    if (memory_) return memory_->bells;
     borrow();
     if (phase_ != phase::open) {  // draining: what still comes is thrown away
         receive = {};
@@ -142,6 +151,10 @@ void connection::take_input(const result<std::size_t>& bytes) noexcept {
 void connection::received(result<std::size_t> bytes) noexcept {
     const turn turn(worker_);
     borrow();
+    if (memory_) {
+        bell_rang(bytes);
+        return;
+    }
     take_input(bytes);
     if (phase_ == phase::draining) {
         receive = {};
@@ -156,7 +169,7 @@ void connection::input_arrived() noexcept {
     if (shape_ == shape::messages) {
         pull();
     } else if (reading_.active()) {
-        if (decoder.ready(receive) || input_end_) {
+        if (decoder.ready(receive) || (memory_ && fetch()) || input_end_) {
             turn_ends_at = decoder.messages() + messages_a_turn_max;
             reading_.finish(worker_, {});
         } else {
@@ -184,7 +197,7 @@ void connection::pull() noexcept {
     while (phase_ == phase::open) {
         // Within its window a handler stays under the bound.
         if (std::exchange(asked_for_room_, false) && pause_if_above_bound()) return;
-        if (decoder.messages() == turn_ends && decoder.ready(receive)) {
+        if (decoder.messages() >= turn_ends && decoder.ready(receive)) {
             go_on_later();
             return;
         }
@@ -193,6 +206,7 @@ void connection::pull() noexcept {
             handler(client_, message_access::make(next.payload, decoder));
             continue;
         }
+        if (next.what == wire::decoded::kind::needs_more && memory_ && fetch()) continue;
         const bool more_to_come = next.what == wire::decoded::kind::needs_more && !input_end_ && phase_ == phase::open;
         if (more_to_come) {
             worker_.loop().receive(*this);
@@ -230,6 +244,10 @@ bool connection::pause_if_above_bound() noexcept {
 
 /// Offers what is committed to the kernel, as much as it takes.
 void connection::push() noexcept {
+    if (memory_) {
+        push_into_memory();
+        return;
+    }
     if (sending_ || phase_ == phase::opening || phase_ >= phase::closing) return;
     for (auto bytes = out_.front(); !bytes.empty(); bytes = out_.front()) {
         if (worker_.loop().sends_later(bytes.size())) out_.compact();  // it stays where it is until then: not in a window
@@ -251,6 +269,10 @@ void connection::push() noexcept {
 void connection::sent(result<std::size_t> bytes) noexcept {
     const turn turn(worker_);
     borrow();  // what is written from here on fits the window that is there, and would not ask for one
+    if (memory_) {
+        bell_left();
+        return;
+    }
     sending_ = false;
     if (bytes) {
         out_.taken(*bytes);
@@ -261,10 +283,15 @@ void connection::sent(result<std::size_t> bytes) noexcept {
     }
     if (phase_ == phase::draining) {
         drained_some();
-        return;
+    } else {
+        room_came();
     }
+}
+
+/// Bytes have left: who waited for that goes on.
+void connection::room_came() noexcept {
     if (posts_waiting_ && out_.half_left()) deliver_posts();
-    if (flushing_.active() && (out_.unsent_bytes() == 0 || output_failure_)) flushing_.finish(worker_, output_failure_);
+    if (flushing_.active() && (unsent_bytes() == 0 || output_failure_)) flushing_.finish(worker_, output_failure_);
     if (paused_ && phase_ == phase::open && (out_.half_left() || output_failure_)) {
         paused_ = false;
         pull();

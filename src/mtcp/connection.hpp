@@ -6,11 +6,16 @@
 // The input may end before (`input_end_`), and the output may fail (`output_failure_`); an open connection lives on with what is left,
 // until its handler or its owner closes it. So whole messages that arrived can be read, and a peer that finished sending gets its answers.
 //
-// connection.cpp: stream answers and state; connection_client.cpp: what client asks for; connection_close.cpp: draining and the end.
+// Between hosts, and between users, the stream carries the frames. Where memory is shared (`share`), they go through that, and the stream
+// is its bell.
+//
+// connection.cpp: stream answers and state; connection_client.cpp: what client asks for; connection_close.cpp: draining and the end;
+// connection_memory.cpp: what is different in shared memory.
 #pragma once
 #include "io/loop.hpp"
 #include "mnet/mailbox.hpp"
 #include "mtcp/incoming.hpp"
+#include "mtcp/memory.hpp"
 #include "mtcp/outgoing.hpp"
 #include "mtcp/wait.hpp"
 #include "mtcp/worker.hpp"
@@ -55,6 +60,11 @@ public:
     /// Takes over an accepted handle.
     result<> attach(int accepted) noexcept;
 
+    /// Takes over the bell and the memory of two processes that have met. A served one's handler runs once the peer has greeted.
+    result<> share(met&& with) noexcept;
+    /// Whether `share` was called, whatever came of it.
+    bool was_met() const noexcept { return was_met_; }
+
     /// Connects, and waits; for private workers. Errors: the kernel's, timed_out, operation_canceled.
     result<> open(const io::endpoint& where, std::chrono::nanoseconds due, const std::stop_token* stop) noexcept;
 
@@ -85,14 +95,22 @@ public:
     void stop() noexcept;
     void cut() noexcept;
     bool is_closing() const noexcept { return phase_ == phase::closing; }
+    bool poll_memory() noexcept;
+    bool may_sleep(bool for_input) noexcept;
+    void woke() noexcept;
+
+    void give_back_pages() noexcept;
 
     /// Closes and drains until `due`, for whoever runs its handler.
     void end(std::error_code reason) noexcept;
     /// What `reconnect` dials by default, and how long it may take.
-    void remember_dial(std::string address, std::chrono::nanoseconds span) noexcept {
+    void remember_dial(std::string address, std::chrono::nanoseconds span, const beside_tcp& beside) noexcept {
         dialed_->address = std::move(address);
         dialed_->span = span;
+        dialed_->beside = beside;
     }
+    /// What `explain` says of a connection that could have shared memory, and doesn't.
+    void remember_why_not_shared(std::string why) noexcept { dialed_->why_not_shared = std::move(why); }
 
     // transport
     result<> make_room(std::size_t payload_bytes) noexcept override;
@@ -119,7 +137,9 @@ public:
     network_statistics loop_statistics() noexcept override;
     std::string local_address() const override;
     std::string remote_address() const override;
-    std::uint64_t unsent_bytes() const noexcept override { return out_.unsent_bytes(); }
+    std::uint64_t unsent_bytes() const noexcept override {
+        return out_.unsent_bytes() + (memory_ ? memory_->out.unkept_bytes(send.next) : 0);
+    }
     client_statistics statistics() const noexcept override;
     std::string explain() const override;
     std::shared_ptr<mnet::detail::mailbox> box() override;
@@ -136,6 +156,8 @@ private:
         limits bounds;
         std::string address{};
         std::chrono::nanoseconds span{0};
+        beside_tcp beside{};
+        std::string why_not_shared{};
         std::unique_ptr<worker> own_worker{};
         std::uint64_t reconnects = 0;
         std::uint64_t messages_received = 0;  // before the last reconnect
@@ -157,6 +179,7 @@ private:
     struct counts {
         std::uint64_t wire_bytes_sent = 0;
         std::uint64_t wire_bytes_received = 0;
+        std::uint64_t placed_bytes = 0;  // committed in shared memory
         std::uint64_t writes_refused = 0;
         std::uint64_t pauses = 0;
     };
@@ -193,16 +216,44 @@ private:
     const limits& limits_in_force() const noexcept { return dialed_ ? dialed_->bounds : worker_.bounds(); }
     void publish() noexcept;
     void withdraw_receive() noexcept;
-    result<> run_until(const operation& op, std::chrono::nanoseconds due) noexcept;
+    result<> run_until(const operation& op, std::chrono::nanoseconds due, bool for_input = false) noexcept;
     result<> nothing_yet() noexcept;
     result<> fill_now() noexcept;
     void attend() noexcept;
+    void room_came() noexcept;
+    void freeze_output() noexcept;
+    bool wait_for_greeting() noexcept;
+
+    void ring() noexcept;
+    void bell_left() noexcept;
+    void bell_rang(const result<std::size_t>& bytes) noexcept;
+    bool memory_has_news() noexcept;
+    void attend_memory() noexcept;
+    void told_lies() noexcept;
+    void output_lost(std::error_code why) noexcept;
+    bool take_run() noexcept;
+    bool add_piece(std::span<const std::byte> bytes) noexcept;
+    bool fetch() noexcept;
+    void wake_for_room() noexcept;
+    bool is_time_for_events() noexcept;
+    bool write_in_place(std::size_t frame_bytes) noexcept;
+    void keep_in_place() noexcept;
+    bool leave_place() noexcept;
+    result<> room_in_memory(std::size_t frame_bytes) noexcept;
+    bool copy_in_place(base::block& frame) noexcept;
+    void show_batch() noexcept;
+    void push_into_memory() noexcept;
+    void finish_in_memory() noexcept;
+    void run_for_memory(std::chrono::nanoseconds due, bool for_input) noexcept;
 
     void begin_close(std::error_code reason, std::chrono::nanoseconds due, bool renews) noexcept;
     void drained_some() noexcept;
     void drain() noexcept;
     void leave_stream() noexcept;
     std::uint64_t unacknowledged() const noexcept;
+    std::uint64_t committed_bytes() const noexcept {
+        return out_.committed_bytes() + counted_.placed_bytes + (memory_ ? memory_->out.unkept_bytes(send.next) : 0);
+    }
     ending* make_ending() noexcept;
     delivery account() const noexcept;
     delivery told() const noexcept { return ending_ ? ending_->account : delivery{}; }
@@ -219,6 +270,7 @@ private:
     bool released_ = false;       // owned: the client is gone
     bool half_closed_ = false;
     bool unix_ = false;
+    bool was_met_ = false;
     bool handler_running_ = false;      // coroutine or blocking; until its end the connection stays
     bool pacing_ = false;               // the loop runs inside of a write
     bool rung_ = false;                 // the mailbox is there, and was used
@@ -232,6 +284,7 @@ private:
     wait reading_;   // also: opening
     wait flushing_;  // also: closing
     std::unique_ptr<ending> ending_{};
+    std::unique_ptr<memory> memory_{};
     counts counted_{};
     std::array<std::uint32_t, 8> told_{};  // what the ledger knows, by `published`: the low half is enough for a difference
     union {

@@ -9,8 +9,16 @@
 #include <algorithm>
 #include <optional>
 #include <stop_token>
+#include <unistd.h>
 
 namespace mnet::inline v1::mtcp::detail {
+
+namespace {
+
+/// The address of a process that has none of its own.
+std::string process_text(pid_t process) { return "shm://process-" + std::to_string(process); }
+
+}  // namespace
 
 // Writing -------------------------------------------------------------------------------------------------------------------------
 
@@ -28,8 +36,12 @@ result<> connection::may_send(std::size_t payload_bytes) noexcept {
     if (output_failure_) return failure(output_failure_);
     if (payload_bytes > decoder.message_bytes_max()) return failure(errc::message_too_large);
     borrow();
-    push();
-    if (sending_ && worker_.is_private() && !out_.above_bound()) let_the_peer_catch_up();
+    if (memory_) {
+        show_batch();
+    } else {
+        push();
+    }
+    if (!memory_ && sending_ && worker_.is_private() && !out_.above_bound()) let_the_peer_catch_up();
     if (phase_ != phase::open) return failure(close_reason_);
     if (output_failure_) return failure(output_failure_);
     return {};
@@ -37,7 +49,8 @@ result<> connection::may_send(std::size_t payload_bytes) noexcept {
 
 result<> connection::room_for(std::size_t payload_bytes) noexcept {
     if (auto may = may_send(payload_bytes); !may) return may;
-    return out_.make_room(payload_bytes + wire::header_bytes);
+    const std::size_t frame_bytes = payload_bytes + wire::header_bytes;
+    return memory_ && !out_.above_bound() ? room_in_memory(frame_bytes) : out_.make_room(frame_bytes);
 }
 
 result<> connection::append(base::block& frame) noexcept {
@@ -47,6 +60,10 @@ result<> connection::append(base::block& frame) noexcept {
     if (out_.above_bound()) {
         ++counted_.writes_refused;
         return failure(errc::would_block);
+    }
+    if (memory_) {
+        if (copy_in_place(frame)) return {};
+        if (!leave_place()) return failure(std::errc::not_enough_memory);
     }
     out_.append(frame);
     return {};
@@ -82,13 +99,13 @@ result<> connection::flush(const operation& op) noexcept {
         const turn turn(worker_);  // outside of the loop's own turns, the window goes back at once
         push();
     }
-    if (worker_.is_private() && (worker_.mail()->has_calls() || worker_.stopping())) attend();
+    if (worker_.is_private() && (worker_.mail()->has_calls() || worker_.stopping() || (memory_ && is_time_for_events()))) attend();
     if (output_failure_) return failure(output_failure_);
     if (phase_ != phase::open) return failure(close_reason_);
-    if (out_.unsent_bytes() == 0) return {};
+    if (unsent_bytes() == 0) return {};
     if (!worker_.is_private()) return failure(errc::would_block);
     const auto due = op.deadline.from(worker_.loop().now());
-    while (out_.unsent_bytes() > 0) {
+    while (unsent_bytes() > 0) {
         publish();
         if (auto ran = run_until(op, due); !ran) return ran;
         if (output_failure_) return failure(output_failure_);
@@ -120,7 +137,7 @@ result<> connection::finish_flush() noexcept {
 // Reading -------------------------------------------------------------------------------------------------------------------------
 
 void connection::withdraw_receive() noexcept {
-    if (phase_ == phase::open) worker_.loop().cancel_receive(*this);
+    if (phase_ == phase::open && !memory_) worker_.loop().cancel_receive(*this);
 }
 
 /// What `fill_now` says when the kernel has nothing.
@@ -132,6 +149,10 @@ result<> connection::nothing_yet() noexcept {
 /// One try: at least a byte more in the window, an end, or errc::no_data_yet.
 result<> connection::fill_now() noexcept {
     if (const std::error_code reason = why_no_more()) return failure(reason);
+    if (memory_) {
+        if (take_run()) return {};
+        return failure(errc::no_data_yet);
+    }
     const auto room = lend();
     const result<std::size_t> bytes =
         room.empty() ? result<std::size_t>(failure(std::errc::not_enough_memory)) : worker_.loop().try_receive(*this, room);
@@ -148,7 +169,8 @@ result<> connection::try_fill() noexcept {
     const bool nothing_yet = !filled && filled.error() == errc::no_data_yet;
     if (!filled && !nothing_yet) return filled;
     // A polling loop runs nothing else: give what waits on this loop its turn.
-    const bool something_waits = worker_.mail()->has_calls() || (nothing_yet && (out_.unsent_bytes() > 0 || posts_waiting_));
+    const bool something_waits = worker_.mail()->has_calls() || (nothing_yet && (out_.unsent_bytes() > 0 || posts_waiting_)) ||
+                                 (nothing_yet && memory_ && is_time_for_events());
     if (worker_.is_private() && something_waits) {
         push();
         attend();
@@ -169,7 +191,7 @@ result<> connection::fill(const operation& op) noexcept {
     std::chrono::nanoseconds spin_until{0};
     while (!decoder.ready(receive)) {
         if (worker_.stopping()) return failure(std::errc::operation_canceled);
-        const bool told_by_loop = spin.count() == 0 && worker_.loop().emptied(*this);
+        const bool told_by_loop = !memory_ && spin.count() == 0 && worker_.loop().emptied(*this);
         const auto filled = told_by_loop ? nothing_yet() : fill_now();
         if (filled) {
             if (worker_.mail()->has_calls()) attend();
@@ -181,7 +203,7 @@ result<> connection::fill(const operation& op) noexcept {
             due = op.deadline.from(now);
             spin_until = std::min(*due, now + spin);
         }
-        if (now < spin_until && !sending_ && !worker_.mail()->has_calls()) {
+        if (!memory_ && now < spin_until && !sending_ && !worker_.mail()->has_calls()) {
             if (++polls % polls_a_way == 0) worker_.loop().give_way();
             continue;
         }
@@ -193,7 +215,7 @@ result<> connection::fill(const operation& op) noexcept {
         }
         publish();
         worker_.loop().receive(*this);
-        const auto ran = run_until(op, *due);
+        const auto ran = run_until(op, *due, true);
         withdraw_receive();
         if (!ran && !decoder.ready(receive)) return ran;
         if (posts_waiting_) deliver_posts();
@@ -211,12 +233,16 @@ void connection::attend() noexcept {
 }
 
 /// Runs the private loop once; says why there is no use in running it again.
-result<> connection::run_until(const operation& op, std::chrono::nanoseconds due) noexcept {
+result<> connection::run_until(const operation& op, std::chrono::nanoseconds due, bool for_input) noexcept {
     if (op.stop != nullptr && op.stop->stop_requested()) return failure(std::errc::operation_canceled);
     if (worker_.loop().now() >= due) return failure(std::errc::timed_out);
     std::optional<std::stop_callback<stop_signal>> on_stop;
     if (op.stop != nullptr) on_stop.emplace(*op.stop, stop_signal{worker_.mail().get()});
-    worker_.loop().run_once(due);
+    if (memory_) {
+        run_for_memory(due, for_input);
+    } else {
+        worker_.loop().run_once(due);
+    }
     return {};
 }
 
@@ -228,6 +254,10 @@ bool connection::start_fill(std::coroutine_handle<> waiting, const operation& op
     }
     const bool turn_is_over = decoder.ready(receive);
     if (turn_is_over && worker_.stopping()) {  // what has arrived is read to its end
+        reading_.set_outcome({});
+        return false;
+    }
+    if (memory_ && !turn_is_over && phase_ == phase::open && fetch()) {
         reading_.set_outcome({});
         return false;
     }
@@ -286,26 +316,31 @@ bool connection::live() const noexcept {
     return phase_ == phase::open && !input_failed && !output_failure_;
 }
 
-std::string_view connection::name() const noexcept { return unix_ ? "unix" : "tcp"; }
+std::string_view connection::name() const noexcept {
+    if (memory_) return "shared_memory";
+    return unix_ ? "unix" : "tcp";
+}
 
 std::string connection::local_address() const {
+    if (memory_) return role_ == role::served ? memory_->address : process_text(::getpid());
     const auto where = worker_.loop().local_endpoint(*this);
     return where ? where->text() : std::string();
 }
 
 std::string connection::remote_address() const {
+    if (memory_) return role_ == role::served ? process_text(memory_->peer.process) : memory_->address;
     const auto where = worker_.loop().remote_endpoint(*this);
     return where ? where->text() : std::string();
 }
 
 client_statistics connection::statistics() const noexcept {
     client_statistics now{.messages_sent = send.messages,
-                          .payload_bytes_sent = out_.committed_bytes() - send.messages * wire::header_bytes,
+                          .payload_bytes_sent = committed_bytes() - send.messages * wire::header_bytes,
                           .messages_received = decoder.messages(),
                           .payload_bytes_received = decoder.payload_bytes(),
                           .wire_bytes_sent = counted_.wire_bytes_sent,
                           .wire_bytes_received = counted_.wire_bytes_received,
-                          .unsent_bytes = out_.unsent_bytes(),
+                          .unsent_bytes = unsent_bytes(),
                           .writes_refused = counted_.writes_refused,
                           .pauses = counted_.pauses};
     if (dialed_) {
@@ -322,7 +357,7 @@ network_statistics connection::loop_statistics() noexcept {
 }
 
 std::string connection::explain() const {
-    const std::string unsent = std::to_string(out_.unsent_bytes()) + " bytes unsent";
+    const std::string unsent = std::to_string(unsent_bytes()) + " bytes unsent";
     if (phase_ == phase::opening) return "not connected";
     if (phase_ == phase::draining) return "closing: " + unsent + ", " + std::to_string(unacknowledged()) + " not acknowledged";
     if (phase_ > phase::draining) return "closed" + (close_reason_ ? ": " + close_reason_.message() : std::string());
@@ -333,6 +368,8 @@ std::string connection::explain() const {
         state = "the peer finished sending";
     else if (input_end_)
         state = "receiving failed: " + input_end_.message();
+    if (memory_) state += ", in shared memory";
+    if (dialed_ && !dialed_->why_not_shared.empty()) state += ", not in shared memory: " + dialed_->why_not_shared;
     return state + "; " + unsent + (sending_ ? ", the peer takes no more at present" : "");
 }
 

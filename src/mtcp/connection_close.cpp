@@ -70,6 +70,7 @@ result<> connection::reconnect(std::string_view address) {
         while (phase_ != phase::closed) worker_.loop().run_once(io::never);
     }
     in_.drop();
+    memory_.reset();
     dialed_->messages_received += decoder.messages();
     dialed_->payload_bytes_received += decoder.payload_bytes();
     ending_.reset();
@@ -77,7 +78,7 @@ result<> connection::reconnect(std::string_view address) {
     out_.reopen();
     half_closed_ = paused_ = sending_ = false;
     phase_ = phase::opening;
-    auto dialed = dial(*this, dialed_->address, dialed_->span, {});
+    auto dialed = dial(*this, dialed_->address, dialed_->span, dialed_->beside, {});
     if (!dialed) {
         phase_ = phase::closed;
         close_reason_ = dialed.error();
@@ -106,7 +107,7 @@ void connection::begin_close(std::error_code reason, std::chrono::nanoseconds du
     (void)make_ending();
     paused_ = false;
     receive = {};
-    out_.freeze();
+    freeze_output();
     if (role_ == role::served) worker_.network()->unlist(*this);
     if (box_) box_->shut();
     if (!ending_) {  // no memory to wait with
@@ -122,6 +123,15 @@ void connection::begin_close(std::error_code reason, std::chrono::nanoseconds du
     drain();
 }
 
+/// No message is committed any more.
+void connection::freeze_output() noexcept {
+    if (memory_ && !leave_place()) {  // no memory to keep the last of them in
+        memory_->out.shut();
+        send.next = send.limit = nullptr;
+    }
+    out_.freeze();
+}
+
 void connection::drained_some() noexcept {
     if (ending_->renews) ending_->due = std::min(worker_.loop().now() + stalled_after, worker_.stop_due());
     drain();
@@ -134,7 +144,11 @@ void connection::drain() noexcept {
     const auto now = worker_.loop().now();
     if (!output_failure_ && out_.unsent_bytes() == 0 && !half_closed_) {
         half_closed_ = true;
-        if (auto finished = worker_.loop().finish(*this); !finished && !output_failure_) output_failure_ = finished.error();
+        if (memory_) {
+            finish_in_memory();
+        } else if (auto finished = worker_.loop().finish(*this); !finished && !output_failure_) {
+            output_failure_ = finished.error();
+        }
     }
     const bool done = out_.unsent_bytes() == 0 && unacknowledged() == 0;
     if (output_failure_ || done || now >= ending_->due) {
@@ -157,7 +171,11 @@ void connection::leave_stream() noexcept {
     if (!close_reason_) close_reason_ = make_error_code(errc::already_closed);
     phase_ = phase::closing;
     receive = {};
-    out_.freeze();
+    freeze_output();
+    if (memory_) {
+        worker_.loop().cancel(memory_->giving_back);
+        memory_->unlink();
+    }
     if (ending_) worker_.loop().cancel(ending_->timer);
     worker_.loop().close(*this);
     flushing_.finish(worker_, close_reason_);
@@ -192,6 +210,8 @@ void connection::stop() noexcept {
     if (phase_ > phase::open) {
         if (ending_) ending_->due = std::min(ending_->due, worker_.stop_due());
         drain();
+    } else if (memory_ && !memory_->greeted) {
+        leave_stream();
     } else if (role_ == role::served && shape_ == shape::messages) {
         end(std::make_error_code(std::errc::operation_canceled));
     } else {
@@ -252,6 +272,7 @@ void connection::release() noexcept {
 }
 
 std::uint64_t connection::unacknowledged() const noexcept {
+    if (memory_) return memory_->gone ? memory_->out.untaken_bytes() : 0;  // what lies there stays readable, whoever goes
     if (unix_ || phase_ >= phase::closing) return 0;  // a Unix socket's bytes are with the peer's when they left
     const std::uint64_t bytes = worker_.loop().unacknowledged_bytes(*this);
     return half_closed_ && bytes > 0 ? bytes - 1 : bytes;  // the end itself counts as a byte

@@ -3,6 +3,7 @@
 
 #include "base/assert.hpp"
 #include "mtcp/resolver.hpp"
+#include "mtcp/sharing.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -107,6 +108,20 @@ private:
     std::coroutine_handle<> handle_{};
 };
 
+/// Whom to look for before connecting to `where`; nobody, when memory isn't wanted or can't be shared.
+acquaintance beside(const io::endpoint& where, const worker& host, sharing wanted, const beside_tcp& beside) {
+    if (wanted == sharing::off || !host.loop().has_descriptors()) return {};
+    return acquaintance_at(where, beside.trusted_user);
+}
+
+result<acquaintance> acquaintance_named(const address& what, const beside_tcp& beside) {
+    auto place = meeting_place_named(what.path);
+    if (!place) return failure(place.error());
+    return acquaintance{.places = {*place}, .address = what.text(), .trusted_user = beside.trusted_user};
+}
+
+constexpr std::string_view not_of_this_host = "the server is not on this host";
+
 operation until(worker& where, std::chrono::nanoseconds due) noexcept { return {.deadline = within(due - where.loop().now())}; }
 
 }  // namespace
@@ -123,16 +138,35 @@ std::chrono::nanoseconds dial_span(const connect_options& options) noexcept {
     return options.dead_after.count() > 0 ? std::min(options.dial_timeout, options.dead_after) : options.dial_timeout;
 }
 
-result<> dial(connection& target, std::string_view text, std::chrono::nanoseconds span, const operation& op) {
+result<> dial(connection& target, std::string_view text, std::chrono::nanoseconds span, const beside_tcp& wanted, const operation& op) {
     auto parsed = address::parse(text);
     if (!parsed) return failure(parsed.error());
     worker& where = target.host();
     const auto now = where.loop().now();
     const auto due = std::min(now + span, op.deadline.from(now));
+    const auto sharing = sharing_in_force(wanted.wanted);
+    if (!sharing) return failure(sharing.error());
+    std::string why;
+    const auto open_beside = [&](const acquaintance& whom) -> result<> {
+        auto together = meet(whom, where.loop(), due, op.stop, why);
+        if (!together) return failure(together.error());
+        return target.share(*std::move(together));
+    };
+    if (parsed->what == address::kind::shared_memory) {
+        const auto whom = acquaintance_named(*parsed, wanted);
+        return whom ? open_beside(*whom) : failure(whom.error());
+    }
     auto found = resolve(where, *parsed, due, op.stop);
     if (!found) return failure(found.error());
     result<> opened = failure(std::errc::host_unreachable);
     for (const io::endpoint& endpoint : *found) {
+        why = not_of_this_host;
+        if (const auto whom = beside(endpoint, where, *sharing, wanted); !whom.places.empty()) {
+            opened = open_beside(whom);
+            if (opened || opened.error() == std::errc::operation_canceled) return opened;
+        }
+        if (*sharing == sharing::required) continue;
+        if (*sharing == sharing::automatic) target.remember_why_not_shared(why);
         opened = target.open(endpoint, due, op.stop);
         if (opened || opened.error() == std::errc::timed_out || opened.error() == std::errc::operation_canceled) break;
     }
@@ -147,15 +181,32 @@ result<client> dial_blocking(const environment& world, std::string_view text, co
     auto* const target = new connection(*own, next_client_id(), connection::role::owned, connection::shape::direct, limits);
     target->adopt(std::move(own));
     client fresh = client_access::make(*target);
-    target->remember_dial(std::string(text), dial_span(options));
-    if (auto opened = dial(*target, text, dial_span(options), op); !opened) return failure(opened.error());
+    target->remember_dial(std::string(text), dial_span(options), beside_of(options));
+    if (auto opened = dial(*target, text, dial_span(options), beside_of(options), op); !opened) return failure(opened.error());
     return fresh;
 }
 
-task<result<client>> dial_on(worker& where, std::string text, limits limits, std::chrono::nanoseconds span) {
+task<result<client>> dial_on(worker& where, std::string text, limits limits, std::chrono::nanoseconds span, beside_tcp wanted) {
     auto parsed = address::parse(text);
     if (!parsed) co_return failure(parsed.error());
     const auto due = where.loop().now() + span;
+    const auto sharing = sharing_in_force(wanted.wanted);
+    if (!sharing) co_return failure(sharing.error());
+    const auto make = [&where, &limits] {
+        return new connection(where, next_client_id(), connection::role::owned, connection::shape::direct, limits);
+    };
+    std::string why;
+    if (parsed->what == address::kind::shared_memory) {
+        auto whom = acquaintance_named(*parsed, wanted);
+        if (!whom) co_return failure(whom.error());
+        task<result<met>> meeting = meet_on(where, *std::move(whom), due, why);
+        result<met> together = co_await std::move(meeting);
+        if (!together) co_return failure(together.error());
+        auto* const target = make();
+        client fresh = client_access::make(*target);
+        if (auto shared = target->share(*std::move(together)); !shared) co_return failure(shared.error());
+        co_return fresh;
+    }
     auto begun = begin_resolving(where, *parsed);
     if (!begun) co_return failure(begun.error());
     resolving resolved(where, *begun, until(where, due));
@@ -163,8 +214,23 @@ task<result<client>> dial_on(worker& where, std::string text, limits limits, std
     if (!found) co_return failure(found.error());
     result<> opened = failure(std::errc::host_unreachable);
     for (const io::endpoint& endpoint : *found) {
-        auto* const target = new connection(where, next_client_id(), connection::role::owned, connection::shape::direct, limits);
+        why = not_of_this_host;
+        if (auto whom = beside(endpoint, where, *sharing, wanted); !whom.places.empty()) {
+            task<result<met>> meeting = meet_on(where, std::move(whom), due, why);
+            result<met> together = co_await std::move(meeting);
+            if (together) {
+                auto* const target = make();
+                client fresh = client_access::make(*target);
+                opened = target->share(*std::move(together));
+                if (opened) co_return fresh;
+            } else {
+                opened = failure(together.error());
+            }
+        }
+        if (*sharing == sharing::required) continue;
+        auto* const target = make();
         client fresh = client_access::make(*target);
+        if (*sharing == sharing::automatic) target->remember_why_not_shared(why);
         opening attempt(*target, endpoint, until(where, due));
         opened = co_await attempt;
         if (opened) co_return fresh;

@@ -21,8 +21,7 @@ void loop::turn(mnet::deadline until) {
     {
         const detail::turn outside(*worker_);
     }  // sends what coroutines committed that ran outside of the loop's own turns
-    io::loop& engine = worker_->loop();
-    engine.run_once(until.is_never() ? io::never : until.from(engine.now()));
+    worker_->run_once(until.is_never() ? io::never : until.from(worker_->loop().now()));
 }
 
 network_statistics loop::statistics() const noexcept { return worker_->statistics(); }

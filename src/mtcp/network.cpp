@@ -26,6 +26,7 @@ std::string network::address() const { return core_->address(); }
 
 std::string_view network::engine() const noexcept { return core_->engine(); }
 
+std::string_view network::sharing_reason() const noexcept { return core_->sharing_reason(); }
 std::string_view network::engine_reason() const noexcept { return core_->engine_reason(); }
 
 network_statistics network::statistics() const { return core_->statistics(); }

@@ -4,6 +4,7 @@
 #include "base/assert.hpp"
 #include "mtcp/connection.hpp"
 #include "mtcp/resolver.hpp"
+#include "mtcp/sharing.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -22,6 +23,18 @@ limits limits_of(const listen_options& options) noexcept {
         .in_range();
 }
 
+shm::geometry shared_sizes_of(const listen_options& options) noexcept {
+    constexpr std::uint32_t small_bytes = 256U << 10U;
+    const std::size_t large = std::min(options.shared_memory_bytes_max, shm::side_bytes_max - small_bytes);
+    return {.small_bytes = small_bytes, .large_bytes = static_cast<std::uint32_t>(large / shm::page_bytes * shm::page_bytes)};
+}
+
+result<> begin(connection& fresh, int handle, met* beside) noexcept {
+    if (beside == nullptr) return fresh.attach(handle);
+    beside->bell.reset(handle);
+    return fresh.share(std::move(*beside));
+}
+
 /// The loops cut what is left a little before the deadline, so that `stop` can return by it.
 std::chrono::nanoseconds cut_after(std::chrono::nanoseconds span) noexcept {
     return span - std::min<std::chrono::nanoseconds>(span / 10, std::chrono::milliseconds(100));
@@ -34,25 +47,44 @@ network_core::network_core(const environment& world, const listen_options& optio
       handler_(std::move(handler)),
       limits_(limits_of(options)),
       clients_max_(std::max<std::size_t>(options.clients_max, 1)),
-      wanted_engine_(options.engine) {}
+      wanted_engine_(options.engine),
+      wanted_sharing_(options.shared_memory),
+      shared_sizes_(shared_sizes_of(options)),
+      sharing_clients_max_(options.shared_memory_clients_max),
+      trusted_users_(options.shared_memory_users) {}
 
 network_core::~network_core() {
     for (station& each : stations_) {
         MNET_ASSERT(!each.thread.joinable(), "a network is stopped before it ends");
         each.door.reset();
+        each.side_door.reset();
     }
 }
 
 result<> network_core::start(const listen_options& options) {
     auto parsed = address::parse(options.address);
     if (!parsed) return failure(parsed.error());
-    const auto found = resolve_slowly(*parsed, true);
+    const auto sharing = sharing_in_force(wanted_sharing_);
+    if (!sharing) return failure(sharing.error());
+    const bool only_sharing = parsed->what == address::kind::shared_memory;
+    const auto found = only_sharing ? result<endpoints>(endpoints{io::endpoint()}) : resolve_slowly(*parsed, true);
     if (!found) return failure(found.error());
     result<> opened = failure(std::errc::host_unreachable);
     for (const io::endpoint& where : *found) {
         opened = open_stations(options, where);
         if (opened) break;
         stations_.clear();
+    }
+    if (!opened) return opened;
+    address_ = only_sharing ? parsed->text() : bound_.text();
+    if (only_sharing) {
+        const auto place = meeting_place_named(parsed->path);
+        opened = place ? open_side_doors(*place) : failure(place.error());
+    } else if (*sharing == sharing::off || !stations_.front().work->loop().has_descriptors()) {
+        sharing_reason_ = "over the network: shared memory is off";
+    } else if (const auto place = meeting_place_of(bound_)) {
+        const auto beside = open_side_doors(*place);
+        if (!beside && *sharing == sharing::required) opened = beside;
     }
     if (!opened || !world_.threads()) return opened;
     for (station& each : stations_) {
@@ -82,7 +114,8 @@ result<> network_core::open_stations(const listen_options& options, const io::en
         }
         station& fresh = stations_.emplace_back();
         fresh.work = std::make_unique<worker>(std::move(made->loop), worker::kind::shared_loop, limits_, this);
-        fresh.door = std::make_unique<acceptor>(*fresh.work, *this);
+        if (where.length() == 0) continue;
+        fresh.door = std::make_unique<acceptor>(*fresh.work, *this, acceptor::door::front);
         const bool along = index > 0 && where.is_unix();
         const auto bound = fresh.door->listen(target, {.reuse_port = loops > 1, .along = along ? stations_.front().door.get() : nullptr});
         if (!bound) return failure(bound.error());
@@ -91,9 +124,24 @@ result<> network_core::open_stations(const listen_options& options, const io::en
     return {};
 }
 
+/// Opens the place where processes of this host meet the network.
+result<> network_core::open_side_doors(const io::endpoint& place) {
+    for (station& each : stations_) {
+        each.side_door = std::make_unique<acceptor>(*each.work, *this, acceptor::door::side);
+        const bool along = &each != &stations_.front();
+        const auto bound = each.side_door->listen(place, {.along = along ? stations_.front().side_door.get() : nullptr});
+        if (bound) continue;
+        sharing_reason_ = "over the network: no " + place.text() + ": " + bound.error().message();
+        for (station& opened : stations_) opened.side_door.reset();
+        return failure(bound.error());
+    }
+    sharing_reason_ = "in shared memory, those of the same user";
+    return {};
+}
+
 void network_core::run(station& mine) noexcept {
     worker& work = *mine.work;
-    while (!work.stopping() || !work.deserted()) work.loop().run_once(io::never);
+    while (!work.stopping() || !work.deserted()) work.run_once(io::never);
     const std::scoped_lock lock(mutex_);
     mine.ended = true;
     changed_.notify_all();
@@ -102,41 +150,76 @@ void network_core::run(station& mine) noexcept {
 // Clients -------------------------------------------------------------------------------------------------------------------------
 
 void network_core::admit(worker& where, int handle) noexcept {
-    if (clients_.fetch_add(1, std::memory_order_relaxed) >= clients_max_) {
-        turn_away(where, handle);
-    } else if (std::holds_alternative<blocking_handler>(handler_)) {
-        serve_on_thread(where, handle);
+    if (take_client(where, handle, nullptr)) serve(where, handle, nullptr);
+}
+
+void network_core::admit_beside(worker& where, int handle) noexcept {
+    const auto refuse = [&](std::string_view why) {
+        shm::refuse(handle, why);
+        where.loop().discard(handle);
+    };
+    const auto who = shm::peer_of(handle);
+    if (!who || !shm::is_trusted(who->user, trusted_users_)) {
+        refuse("its user is not trusted with shared memory");
+        return;
+    }
+    if (sharing_clients_.fetch_add(1, std::memory_order_relaxed) >= sharing_clients_max_) {
+        sharing_clients_.fetch_sub(1, std::memory_order_relaxed);
+        refuse("as many clients share memory already as may (shared_memory_clients_max)");
+        return;
+    }
+    auto shared = shm::offer(handle, shared_sizes_);
+    if (!shared) {
+        sharing_clients_.fetch_sub(1, std::memory_order_relaxed);
+        refuse("the server can't make shared memory: " + shared.error().message());
+        return;
+    }
+    met beside{.bell = {}, .shared = *std::move(shared), .with = *who, .address = address_};
+    if (take_client(where, handle, &beside)) serve(where, handle, &beside);
+}
+
+bool network_core::take_client(worker& where, int handle, const met* beside) noexcept {
+    if (clients_.fetch_add(1, std::memory_order_relaxed) < clients_max_) return true;
+    turn_away(where, handle, beside);
+    return false;
+}
+
+/// A client that was taken; `beside`: that shares memory, with its bell as the handle.
+void network_core::serve(worker& where, int handle, met* beside) noexcept {
+    if (std::holds_alternative<blocking_handler>(handler_)) {
+        serve_on_thread(where, handle, beside);
     } else {
-        serve_on_loop(where, handle);
+        serve_on_loop(where, handle, beside);
     }
 }
 
-void network_core::turn_away(worker& where, int handle) noexcept {
+void network_core::turn_away(worker& where, int handle, const met* beside) noexcept {
     clients_.fetch_sub(1, std::memory_order_relaxed);
+    if (beside != nullptr) sharing_clients_.fetch_sub(1, std::memory_order_relaxed);
     where.accounts().add(entry::clients_refused, 1);
     where.loop().discard(handle);
 }
 
-void network_core::serve_on_loop(worker& where, int handle) noexcept {
+void network_core::serve_on_loop(worker& where, int handle, met* beside) noexcept {
     const auto shape = std::holds_alternative<message_handler>(handler_) ? connection::shape::messages : connection::shape::coroutine;
     auto* const fresh = new (std::nothrow) connection(where, next_id_.fetch_add(1), connection::role::served, shape, limits_);
     if (fresh == nullptr) {
-        turn_away(where, handle);
+        turn_away(where, handle, beside);
         return;
     }
-    if (!fresh->attach(handle)) {
+    if (!begin(*fresh, handle, beside)) {
         where.accounts().add(entry::clients_refused, 1);
         fresh->let_go();
         return;
     }
     where.accounts().add(entry::clients_accepted, 1);
-    fresh->serve();
+    if (beside == nullptr) fresh->serve();  // else when it greets
 }
 
-void network_core::serve_on_thread(worker& where, int handle) noexcept {
+void network_core::serve_on_thread(worker& where, int handle, met* beside) noexcept {
     auto made = world_.make_loop(job::one_client, wanted_engine_);
     if (!made) {
-        turn_away(where, handle);
+        turn_away(where, handle, beside);
         return;
     }
     std::unique_ptr<worker> own;
@@ -145,10 +228,10 @@ void network_core::serve_on_thread(worker& where, int handle) noexcept {
         own = std::make_unique<worker>(std::move(made->loop), worker::kind::private_loop, limits_, this);
         fresh = new connection(*own, next_id_.fetch_add(1), connection::role::served, connection::shape::direct, limits_);
     } catch (const std::bad_alloc&) {
-        turn_away(where, handle);
+        turn_away(where, handle, beside);
         return;
     }
-    if (!fresh->attach(handle)) {
+    if (!begin(*fresh, handle, beside)) {
         where.accounts().add(entry::clients_refused, 1);
         fresh->let_go();
         return;
@@ -176,7 +259,7 @@ bool network_core::enlist(worker& blocking) {
 }
 
 void network_core::run_blocking(worker& own) noexcept {
-    while (!own.deserted()) own.loop().run_once(io::never);
+    while (!own.deserted()) own.run_once(io::never);
     own.tell_costs();
     const std::scoped_lock lock(mutex_);
     add_up(own);
@@ -198,6 +281,7 @@ void network_core::unlist(connection& client) noexcept {
 void network_core::forget(connection& client) noexcept {
     unlist(client);
     clients_.fetch_sub(1, std::memory_order_relaxed);
+    if (client.was_met()) sharing_clients_.fetch_sub(1, std::memory_order_relaxed);
 }
 
 std::shared_ptr<mnet::detail::mailbox> network_core::box_of(connection& client) {
@@ -252,7 +336,8 @@ void network_core::ask_to_stop(std::chrono::nanoseconds span) {
     };
     for (station& each : stations_) {
         const auto stop_station = [stop_worker, &each] {
-            each.door->close();
+            if (each.door) each.door->close();
+            if (each.side_door) each.side_door->close();
             stop_worker(*each.work);
         };
         if (world_.threads()) {

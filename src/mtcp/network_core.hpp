@@ -5,6 +5,7 @@
 #include "mtcp/acceptor.hpp"
 #include "mtcp/environment.hpp"
 #include "mtcp/ledger.hpp"
+#include "mtcp/memory.hpp"
 #include "mtcp/worker.hpp"
 
 #include <mnet/mtcp/network.hpp>
@@ -30,7 +31,7 @@ public:
     /// Opens the listening sockets and starts the workers. Errors: as `mtcp::listen`.
     result<> start(const listen_options& options);
 
-    std::string address() const { return bound_.text(); }
+    std::string address() const { return address_; }
     std::string_view engine() const noexcept { return engine_; }
     std::string_view engine_reason() const noexcept { return engine_reason_; }
     network_statistics statistics() const;
@@ -38,8 +39,13 @@ public:
     farewell stop(mnet::deadline deadline);
     result<> wait(const operation& op);
 
+    /// How clients of this host come, in words.
+    std::string_view sharing_reason() const noexcept { return sharing_reason_; }
+
     /// A new connection: a client of `where`, or of a thread of its own, or turned away.
     void admit(worker& where, int handle) noexcept;
+    /// The same of a process that shares memory, if it may.
+    void admit_beside(worker& where, int handle) noexcept;
 
     /// The register of the clients that others can reach: those that are open. A mailbox is made when somebody first asks for it.
     void enter(connection& client);
@@ -58,18 +64,22 @@ private:
     /// One of the loops that accept.
     struct station {
         std::unique_ptr<worker> work;
-        std::unique_ptr<acceptor> door;
+        std::unique_ptr<acceptor> door{};
+        std::unique_ptr<acceptor> side_door{};
         std::thread thread{};
         bool ended = false;
     };
 
     result<> open_stations(const listen_options& options, const io::endpoint& where);
+    result<> open_side_doors(const io::endpoint& place);
+    bool take_client(worker& where, int handle, const met* beside) noexcept;
     void run(station& mine) noexcept;
-    void serve_on_loop(worker& where, int handle) noexcept;
-    void serve_on_thread(worker& where, int handle) noexcept;
+    void serve(worker& where, int handle, met* beside) noexcept;
+    void serve_on_loop(worker& where, int handle, met* beside) noexcept;
+    void serve_on_thread(worker& where, int handle, met* beside) noexcept;
     bool enlist(worker& blocking);
     void run_blocking(worker& own) noexcept;
-    void turn_away(worker& where, int handle) noexcept;
+    void turn_away(worker& where, int handle, const met* beside) noexcept;
     void add_up(worker& ended) noexcept;
     bool all_ended() const noexcept;
     void ask_to_stop(std::chrono::nanoseconds span);
@@ -82,10 +92,17 @@ private:
     const mtcp::engine wanted_engine_;
     std::string engine_{};
     std::string engine_reason_{};
+    const sharing wanted_sharing_;
+    const shm::geometry shared_sizes_;
+    const std::size_t sharing_clients_max_;
+    const std::vector<unsigned> trusted_users_;
+    std::string sharing_reason_{};
+    std::string address_{};
     std::vector<station> stations_{};
 
     std::atomic<std::uint64_t> next_id_ = 1;
     std::atomic<std::size_t> clients_ = 0;
+    std::atomic<std::size_t> sharing_clients_ = 0;  // of them
     std::mutex register_mutex_{};
     base::intrusive_list<connection, register_tag> register_{};
 

@@ -66,7 +66,7 @@ public:
 private:
     std::size_t window_bytes() const noexcept {
         const std::byte* const end = frozen_end_ != nullptr ? frozen_end_ : window_.next;
-        if (end == nullptr) return 0;
+        if (end == nullptr || tail_ == nullptr) return 0;  // a window that is not ours
         return static_cast<std::size_t>(end - tail_->data()) - tail_->begin;
     }
     base::block* acquire(std::size_t frame_bytes) noexcept {

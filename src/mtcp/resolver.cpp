@@ -33,6 +33,7 @@ std::optional<result<endpoints>> resolve_at_once(const address& what, bool to_li
     };
     if (what.what == address::kind::unix_path) return only(io::endpoint::unix_socket(what.path));
     if (what.what == address::kind::unix_abstract) return only(io::endpoint::unix_socket("@" + what.path));
+    if (what.what == address::kind::shared_memory) return only(failure(std::errc::operation_not_supported));  // mtcp/sharing.hpp
     if (what.host.empty() || what.host == "localhost") {
         // localhost is always this host (RFC 6761, section 6.3), also where no hosts file says so. Without a host, :: listens on every
         // address of both families (ipv6(7)); 0.0.0.0 is for hosts without IPv6.

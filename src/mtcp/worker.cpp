@@ -3,6 +3,7 @@
 
 #include "base/assert.hpp"
 #include "mtcp/connection.hpp"
+#include "mtcp/memory.hpp"
 
 #include <algorithm>
 #include <new>
@@ -79,7 +80,60 @@ void worker::join(connection& member) noexcept {
 
 /// A private loop's connection spins on its own socket, which costs half the system calls (connection::fill).
 void worker::set_spin() noexcept {
-    if (!is_private()) loop_->spin(spin_for(limits_, members_count_));
+    spin_ = spin_for(limits_, members_count_);
+    if (!is_private()) loop_->spin(sharing_.empty() ? spin_ : std::chrono::nanoseconds(0));
+}
+
+// Shared memory -------------------------------------------------------------------------------------------------------------------
+
+void worker::share(memory& shared) noexcept {
+    sharing_.push_back(shared);
+    set_spin();
+}
+
+/// Whether one of them had something to do.
+bool worker::poll_memory() noexcept {
+    bool any = false;
+    auto all = sharing_.take_all();
+    while (memory* const each = all.pop_front()) {
+        sharing_.push_back(*each);
+        any = each->of.poll_memory() || any;
+    }
+    return any;
+}
+
+bool worker::may_sleep() noexcept {
+    bool may = true;
+    for (memory& each : sharing_) may = each.of.may_sleep(false) && may;
+    return may;
+}
+
+void worker::run_once(std::chrono::nanoseconds until) noexcept {
+    // Polls of memory cost nanoseconds, looks for events a system call, looks at the clock something between.
+    constexpr unsigned polls_a_look_at_the_clock = 64;
+    constexpr unsigned polls_an_event = 1024;
+    if (sharing_.empty()) {
+        loop_->run_once(until);
+        return;
+    }
+    const bool unfinished = resume_unfinished();
+    if (poll_memory() || unfinished) {
+        idle_polls_ = 0;
+        if (++busy_polls_ % polls_a_look_at_the_clock == 0) loop_->run_once(loop_->now());
+        return;
+    }
+    if (spin_.count() > 0) {
+        if (++idle_polls_ % polls_a_look_at_the_clock != 0) return;
+        const auto now = loop_->now();
+        if (idle_polls_ == polls_a_look_at_the_clock) polls_until_ = now + spin_;
+        if (now < polls_until_ && now < until) {
+            if (idle_polls_ % polls_an_event == 0) loop_->run_once(now);
+            return;
+        }
+        idle_polls_ = 0;
+    }
+    if (may_sleep()) loop_->run_once(until);
+    for (memory& each : sharing_) each.of.woke();
 }
 
 void worker::leave(connection& member) noexcept {
@@ -137,13 +191,20 @@ void worker::tell_costs() noexcept {
 void worker::woken() {
     const turn turn(*this);
     inbox_->run();
-    auto unfinished = unfinished_.take_all();
-    while (connection* const member = unfinished.pop_front()) member->resume();
+    (void)resume_unfinished();
     auto all = stoppable_.take_all();
     while (alarm* const stoppable = all.pop_front()) {
         stoppable_.push_back(*stoppable);
         if (stoppable->stop_requested()) stoppable->of->finish(*this, std::make_error_code(std::errc::operation_canceled));
     }
+}
+
+/// Those whose turn ended with messages left.
+bool worker::resume_unfinished() noexcept {
+    if (unfinished_.empty()) return false;
+    auto unfinished = unfinished_.take_all();
+    while (connection* const member = unfinished.pop_front()) member->resume();
+    return true;
 }
 
 void worker::stop(std::chrono::nanoseconds due) noexcept {

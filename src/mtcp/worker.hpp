@@ -28,6 +28,7 @@ namespace mnet::inline v1::mtcp::detail {
 
 class connection;
 class network_core;
+struct memory;
 
 struct member_tag;
 struct borrower_tag;
@@ -63,6 +64,7 @@ public:
     ~worker();
 
     io::loop& loop() noexcept { return *loop_; }
+    const io::loop& loop() const noexcept { return *loop_; }
     base::block_pool& pool() noexcept { return pool_; }
     const std::shared_ptr<inbox>& mail() const noexcept { return inbox_; }
     ledger& accounts() noexcept { return ledger_; }
@@ -75,6 +77,12 @@ public:
     void join(connection& member) noexcept;
     /// Its last connection may end a stopping worker.
     void leave(connection& member) noexcept;
+
+    /// A connection that shares memory has no events of the kernel: it is polled, and asked before the loop sleeps.
+    void share(memory& shared) noexcept;
+
+    /// Answers what can be answered, polls for a moment where that is wanted, then sleeps until `until` at most.
+    void run_once(std::chrono::nanoseconds until) noexcept;
 
     void borrowed(connection& borrower) noexcept;
     /// For a wait; nullptr when the system has no memory. Those taken back are lent again.
@@ -117,6 +125,9 @@ private:
 
     void warm_up() noexcept;
     void set_spin() noexcept;
+    bool poll_memory() noexcept;
+    bool resume_unfinished() noexcept;
+    bool may_sleep() noexcept;
     void settle() noexcept;
     void woken();
     void cut_all() noexcept;
@@ -132,6 +143,11 @@ private:
     std::size_t members_count_ = 0;
     base::intrusive_list<connection, borrower_tag> borrowers_{};
     base::intrusive_list<connection, borrower_tag> unfinished_{};  // settled, with messages for the next turn
+    base::intrusive_list<memory> sharing_{};
+    std::chrono::nanoseconds spin_{0};
+    std::chrono::nanoseconds polls_until_{0};
+    unsigned idle_polls_ = 0;
+    unsigned busy_polls_ = 0;
     base::intrusive_list<alarm, stoppable_tag> stoppable_{};
     base::intrusive_list<alarm, stoppable_tag> spare_alarms_{};
     base::timer stop_timer_;

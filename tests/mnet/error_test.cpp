@@ -12,7 +12,7 @@ namespace {
 constexpr errc codes[] = {
     errc::no_data_yet,       errc::would_block,      errc::already_closed,   errc::end_of_stream,           errc::truncated,
     errc::message_too_large, errc::peer_speaks_tls,  errc::peer_speaks_http, errc::unexpected_proxy_header, errc::invalid_address,
-    errc::blocks_the_loop,   errc::too_many_clients, errc::handler_threw};
+    errc::blocks_the_loop,   errc::too_many_clients, errc::handler_threw, errc::protocol_violation};
 
 TEST(Error, BelongsToTheCategoryMnet) {
     const std::error_code error = errc::truncated;
@@ -30,7 +30,7 @@ TEST(Error, HasWordsOfItsOwnForEveryCode) {
 }
 
 TEST(Error, HasWordsForEveryCodeThereIs) {
-    const int last = static_cast<int>(errc::handler_threw);
+    const int last = static_cast<int>(errc::protocol_violation);
     EXPECT_EQ(std::size(codes), static_cast<std::size_t>(last));
     EXPECT_EQ(category().message(last + 1), category().message(0)) << "a code was added: add it to this test";
 }

@@ -152,7 +152,7 @@ protected:
     mnet::mtcp::network network = echo_server(how(), what(), &ends);
     raw_peer peer{network.address()};
 };
-FOR_EVERY_SHAPE_AND_CARRIER(HalfClose);
+FOR_EVERY_SHAPE_AND_SOCKET(HalfClose);
 
 TEST_P(HalfClose, APeerThatFinishedSendingStillGetsItsAnswers) {
     for (const char* const text : {"one", "two", "three"}) peer.send(frame(text));

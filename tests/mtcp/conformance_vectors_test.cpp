@@ -83,7 +83,7 @@ TEST_P(WireVectors, AreWhatAServerReads) {
 }
 
 class WireSilence : public EveryShapeAndCarrier {};
-FOR_EVERY_SHAPE_AND_CARRIER(WireSilence);
+FOR_EVERY_SHAPE_AND_SOCKET(WireSilence);
 
 TEST_P(WireSilence, AServerWritesNoGreetingAndNoTrailer) {
     auto network = echo_server(how(), what());

@@ -10,7 +10,7 @@ namespace {
 using namespace std::chrono_literals;
 
 mnet::task<> dial(mnet::mtcp::loop& loop, const std::string& address, std::optional<mnet::client>& target) {
-    auto connected = co_await mnet::mtcp::async_connect(loop, address);
+    auto connected = co_await mnet::mtcp::async_connect(loop, address, {.shared_memory = mnet::mtcp::sharing::off});
     if (connected) target.emplace(*std::move(connected));
 }
 

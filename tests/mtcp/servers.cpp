@@ -69,6 +69,8 @@ std::string name_of(carrier what) {
             return "UnixPath";
         case carrier::unix_abstract:
             return "UnixAbstract";
+        case carrier::shared_memory:
+            return "SharedMemory";
     }
     return {};
 }
@@ -81,6 +83,21 @@ std::string name_of(shape what) {
             return "Coroutine";
         case shape::blocking:
             return "Blocking";
+    }
+    return {};
+}
+
+std::string transport_of(carrier what) {
+    const char* const sharing = std::getenv("MNET_SHARED_MEMORY");
+    switch (what) {
+        case carrier::tcp_v4:
+        case carrier::tcp_v6:
+            return sharing != nullptr && std::string_view(sharing) == "off" ? "tcp" : "shared_memory";
+        case carrier::unix_path:
+        case carrier::unix_abstract:
+            return "unix";
+        case carrier::shared_memory:
+            return "shared_memory";
     }
     return {};
 }
@@ -98,6 +115,8 @@ std::string fresh_address(carrier what) {
         }
         case carrier::unix_abstract:
             return "unix://@mnet-test-" + std::to_string(::getpid()) + "-" + std::to_string(++count);
+        case carrier::shared_memory:
+            return "shm://test-" + std::to_string(::getpid()) + "-" + std::to_string(++count);
     }
     return {};
 }

@@ -13,14 +13,20 @@
 
 namespace mtcp_test {
 
-enum class carrier : std::uint8_t { tcp_v4, tcp_v6, unix_path, unix_abstract };
+enum class carrier : std::uint8_t { tcp_v4, tcp_v6, unix_path, unix_abstract, shared_memory };
 enum class shape : std::uint8_t { message, coroutine, blocking };
 
-inline constexpr carrier all_carriers[] = {carrier::tcp_v4, carrier::tcp_v6, carrier::unix_path, carrier::unix_abstract};
+inline constexpr carrier all_carriers[] = {carrier::tcp_v4, carrier::tcp_v6, carrier::unix_path, carrier::unix_abstract,
+                                            carrier::shared_memory};
+/// Those that a raw peer can speak.
+inline constexpr carrier socket_carriers[] = {carrier::tcp_v4, carrier::tcp_v6, carrier::unix_path, carrier::unix_abstract};
 inline constexpr shape all_shapes[] = {shape::message, shape::coroutine, shape::blocking};
 
 std::string name_of(carrier what);
 std::string name_of(shape what);
+
+/// What `client::transport` says of it here: MNET_SHARED_MEMORY may have TCP clients move.
+std::string transport_of(carrier what);
 
 /// An address to listen on that no other test uses.
 std::string fresh_address(carrier what = carrier::tcp_v4);
@@ -55,7 +61,7 @@ std::string next_text(mnet::client& client);
 /// One round trip with a client whose server echoes.
 void expect_echo(mnet::client& client, std::string_view text);
 
-/// A test for each transport.
+/// A test for each transport that sockets carry.
 class EveryCarrier : public testing::TestWithParam<carrier> {};
 
 /// A test for each shape of handler.
@@ -77,9 +83,11 @@ inline std::string shape_and_carrier_name(const testing::TestParamInfo<std::tupl
 }  // namespace mtcp_test
 
 /// Runs the suite (a class derived from one of the three above) for all that it is about.
-#define FOR_EVERY_CARRIER(suite) INSTANTIATE_TEST_SUITE_P(On, suite, testing::ValuesIn(mtcp_test::all_carriers), mtcp_test::carrier_name)
+#define FOR_EVERY_CARRIER(suite) INSTANTIATE_TEST_SUITE_P(On, suite, testing::ValuesIn(mtcp_test::socket_carriers), mtcp_test::carrier_name)
 #define FOR_EVERY_SHAPE(suite) INSTANTIATE_TEST_SUITE_P(As, suite, testing::ValuesIn(mtcp_test::all_shapes), mtcp_test::shape_name)
-#define FOR_EVERY_SHAPE_AND_CARRIER(suite)                                                                                           \
-    INSTANTIATE_TEST_SUITE_P(As, suite,                                                                                              \
-                             testing::Combine(testing::ValuesIn(mtcp_test::all_shapes), testing::ValuesIn(mtcp_test::all_carriers)), \
+#define FOR_EVERY_SHAPE_AND_CARRIER(suite) MNET_FOR_EVERY_SHAPE_AND(suite, mtcp_test::all_carriers)
+#define FOR_EVERY_SHAPE_AND_SOCKET(suite) MNET_FOR_EVERY_SHAPE_AND(suite, mtcp_test::socket_carriers)
+#define MNET_FOR_EVERY_SHAPE_AND(suite, carriers)                                                                          \
+    INSTANTIATE_TEST_SUITE_P(As, suite,                                                                                    \
+                             testing::Combine(testing::ValuesIn(mtcp_test::all_shapes), testing::ValuesIn(carriers)),      \
                              mtcp_test::shape_and_carrier_name)

@@ -45,7 +45,7 @@ class PeerThatNeverReads : public EveryShapeAndCarrier {
 protected:
     mnet::mtcp::network network = *listen_echo(how(), {.address = fresh_address(what()), .unsent_bytes_max = bound});
 };
-FOR_EVERY_SHAPE_AND_CARRIER(PeerThatNeverReads);
+FOR_EVERY_SHAPE_AND_SOCKET(PeerThatNeverReads);
 
 TEST_P(PeerThatNeverReads, KeepsAnEchoServersMemoryUnderTheBoundAndGetsEverythingOnceItReads) {
     raw_peer peer(network.address());

@@ -60,6 +60,9 @@ public:
     /// Why that is so, in words: "the faster one for many clients", "no io_uring: io_uring_setup: Operation not permitted (...)".
     std::string_view engine_reason() const noexcept;
 
+    /// How clients of the same host come, in words: "in shared memory, those of the same user", "over the network: shared memory is off".
+    std::string_view sharing_reason() const noexcept;
+
     network_statistics statistics() const;
 
     /// Posts a message to every client, as `peer::send` does for each; the bytes are copied once. Gives how many clients it was posted to;

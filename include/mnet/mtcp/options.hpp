@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 namespace mnet::inline v1::mtcp {
 
@@ -18,6 +19,15 @@ inline constexpr std::size_t default_unsent_bytes_max = std::size_t{8} << 20;
 /// and a `loop`, io_uring where the kernel allows it and epoll where not; for a client with a thread of its own epoll. `uring` where it is
 /// refused is an error, whose message says why.
 enum class engine : std::uint8_t { automatic, epoll, uring };
+
+/// Whether a client and a server of the same host share memory, in place of the TCP connection that was asked for: a message is then handed
+/// over in place, whatever its size. `automatic` does where both sides can and may: same user (or one that is named), this host, and not too
+/// many clients; else it goes on over TCP, and `client::explain` says why. `required` makes that an error. The environment variable
+/// MNET_SHARED_MEMORY (auto, off, required) says what `automatic` means.
+///
+/// A message that was read lies in memory that the peer can write: a peer of the same user that breaks its own rules can change it while it
+/// is being read, as it could change this process with a debugger. Who doesn't trust a peer of his own user copies first (`message::to_vector`).
+enum class sharing : std::uint8_t { automatic, off, required };
 
 struct connect_options {
     /// From the call to an open connection: resolving and all attempts together. Default: 10 s, or `dead_after` when that is set and
@@ -44,6 +54,10 @@ struct connect_options {
 
     /// The engine of a loop of its own; `async_connect` has the loop's. Default: automatic.
     mtcp::engine engine = mtcp::engine::automatic;
+
+    sharing shared_memory = sharing::automatic;
+    /// A server of this user is trusted with shared memory, beside those of one's own. Default: none.
+    std::optional<unsigned> shared_memory_user{};
 };
 
 static_assert(std::is_trivially_destructible_v<connect_options>);  // may stand in a co_await expression (docs/adr/0003)
@@ -66,6 +80,20 @@ struct listen_options {
     std::size_t unsent_bytes_max = default_unsent_bytes_max;
     std::optional<std::chrono::microseconds> spin{};
     mtcp::engine engine = mtcp::engine::automatic;
+
+    /// `required`: `listen` fails where the place to meet clients can't be had.
+    sharing shared_memory = sharing::automatic;
+
+    /// Clients that share memory at the same time; those beyond come over TCP. Each costs address space, and some pages of memory where TCP
+    /// costs less than one. Default: 64.
+    std::size_t shared_memory_clients_max = 64;
+
+    /// Memory for large messages (from 16 KiB on) on their way, of a client and in each direction: what fits is handed over in place, what
+    /// doesn't is copied. Pages are resident only while large messages use them. 0 to 127 MiB. Default: 32 MiB.
+    std::size_t shared_memory_bytes_max = std::size_t{32} << 20;
+
+    /// Clients of these users are trusted with shared memory, beside those of one's own. Default: none.
+    std::vector<unsigned> shared_memory_users{};
 };
 
 }  // namespace mnet::inline v1::mtcp

@@ -21,6 +21,7 @@ public:
     ~simulated_loop() override;
 
     std::string_view name() const noexcept override { return "simulated"; }
+    bool has_descriptors() const noexcept override { return false; }
     std::chrono::nanoseconds now() const noexcept override;
 
     result<endpoint> listen(io::listener& listener, const endpoint& where, const listen_settings& settings) override;

@@ -1,0 +1,372 @@
+// A connection whose frames go through shared memory: windows of that memory in place of the pool's, and a bell in place of the kernel's events.
+//
+// What finds no room there queues up in the pool's blocks, as it does in front of a socket, and is copied over when room comes; so a peer that
+// doesn't read meets the same bounds. While something is queued, no window of the memory is open: messages keep their order.
+#include "base/assert.hpp"
+#include "mtcp/connection.hpp"
+#include "mtcp/memory.hpp"
+#include "mtcp/network_core.hpp"
+
+#include <mnet/wire/frame.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <utility>
+
+namespace mnet::inline v1::mtcp::detail {
+
+namespace {
+
+/// How long large messages must have been absent before their pages go back: paging in a MiB anew costs more than sending it.
+constexpr std::chrono::seconds pages_kept{1};
+
+/// A thread that polls memory sees no event of the kernel: so often it looks for those too.
+constexpr unsigned polls_an_event = 64;
+
+void pause_processor() noexcept {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+}
+
+}  // namespace
+
+memory::memory(connection& owner, shm::segment with, const shm::peer& who, std::string where) noexcept
+    : of(owner), segment(std::move(with)), peer(who), address(std::move(where)), giving_back(&owner, [](void* self) noexcept {
+          static_cast<connection*>(self)->give_back_pages();
+      }) {}
+
+result<> connection::share(met&& with) noexcept {
+    was_met_ = true;
+    memory_.reset(new (std::nothrow) memory(*this, std::move(with.shared), with.with, std::move(with.address)));
+    if (!memory_) return failure(std::errc::not_enough_memory);
+    auto attached = attach(with.bell.release());
+    if (!attached) {
+        memory_.reset();
+        return attached;
+    }
+    worker_.share(*memory_);
+    worker_.loop().receive(*this);
+    if (role_ == role::owned) {
+        memory_->greeted = true;
+        ring();
+    }
+    return {};
+}
+
+// The bell ------------------------------------------------------------------------------------------------------------------------
+
+void connection::ring() noexcept {
+    static constexpr std::byte bell{1};
+    if (phase_ >= phase::closing || memory_->gone) return;
+    if (memory_->bell_pending) {
+        memory_->bell_again = true;
+        return;
+    }
+    memory_->bell_pending = !worker_.loop().send(*this, {&bell, 1}).has_value();  // an error shows as the end of the bell, too
+}
+
+void connection::bell_left() noexcept {
+    memory_->bell_pending = false;
+    if (std::exchange(memory_->bell_again, false)) ring();
+}
+
+void connection::bell_rang(const result<std::size_t>& bytes) noexcept {
+    if (!bytes || *bytes == 0) {
+        memory_->gone = bytes ? make_error_code(errc::end_of_stream) : bytes.error();
+    } else {
+        worker_.loop().receive(*this);
+        if (!std::exchange(memory_->greeted, true)) {
+            if (role_ == role::served && shape_ != shape::direct) serve();
+            return;
+        }
+    }
+    if (!memory_->greeted && phase_ == phase::open) {
+        leave_stream();  // it never came
+        return;
+    }
+    attend_memory();
+}
+
+/// Whether the memory has something that the connection waits for.
+bool connection::memory_has_news() noexcept {
+    if (phase_ == phase::draining) return memory_->in.has_next() || (sending_ && memory_->out.has_room());
+    if (phase_ != phase::open || !memory_->greeted) return false;
+    if (sending_ && memory_->out.has_room()) return true;
+    const bool wants_input = shape_ == shape::messages ? !paused_ && !unfinished_ : reading_.active() && !decoder.ready(receive);
+    return wants_input && !input_end_ && memory_->in.has_next();
+}
+
+/// For a worker that polls.
+bool connection::poll_memory() noexcept {
+    if (!memory_has_news()) return false;
+    const turn turn(worker_);
+    borrow();
+    attend_memory();
+    return true;
+}
+
+/// Says what it would be woken for; false when that is there already.
+bool connection::may_sleep(bool for_input) noexcept {
+    std::uint32_t wishes = sending_ ? shm::for_room : shm::for_nothing;
+    if (for_input || phase_ == phase::draining || reading_.active() || (shape_ == shape::messages && !paused_)) wishes |= shm::for_input;
+    memory_->segment.wish(wishes);
+    const bool news = memory_has_news() || (for_input && memory_->in.has_next());
+    if (news) woke();
+    return !news;
+}
+
+void connection::woke() noexcept { memory_->segment.wish(shm::for_nothing); }
+
+void connection::attend_memory() noexcept {
+    if (phase_ == phase::draining) {
+        while (memory_->in.next().bytes.data() != nullptr) {  // what still comes is thrown away
+        }
+        wake_for_room();
+        if (memory_->gone) output_lost(memory_->gone);
+        if (sending_) push();
+        drained_some();
+        return;
+    }
+    if (phase_ != phase::open) return;
+    if (memory_->gone) output_lost(memory_->gone);
+    if (memory_->out.lied()) told_lies();
+    if (sending_ && !output_failure_) {
+        push();
+        if (!sending_) room_came();
+    }
+    if (phase_ == phase::open && !paused_ && !unfinished_) input_arrived();
+}
+
+void connection::told_lies() noexcept {
+    input_end_ = make_error_code(errc::protocol_violation);
+    output_lost(input_end_);
+}
+
+/// The peer takes nothing any more, ever.
+void connection::output_lost(std::error_code why) noexcept {
+    if (output_failure_) return;
+    leave_place();
+    sending_ = false;
+    output_failed(why == errc::end_of_stream ? std::make_error_code(std::errc::broken_pipe) : why);
+    if (phase_ == phase::open) room_came();
+}
+
+// Input ---------------------------------------------------------------------------------------------------------------------------
+
+/// The next run becomes the receive window, or is added to the frame that is put together there. False when there is none.
+bool connection::take_run() noexcept {
+    using kind = shm::receiver::arrival::kind;
+    if (input_end_) return false;
+    const auto gone = memory_->gone;  // before looking: what the peer published before its end is seen
+    const auto arrived = memory_->in.next();
+    wake_for_room();
+    switch (arrived.what) {
+        case kind::nothing:
+            input_end_ = gone;
+            return static_cast<bool>(input_end_);
+        case kind::whole:
+            if (receive.empty()) {
+                in_.drop();
+                receive = {.begin = arrived.bytes.data(), .end = arrived.bytes.data() + arrived.bytes.size()};
+                counted_.wire_bytes_received += arrived.bytes.size();
+                return true;
+            }
+            break;  // it begins inside a frame
+        case kind::piece:
+            if (add_piece(arrived.bytes)) return true;
+            break;
+        case kind::finish:
+            input_end_ = make_error_code(errc::end_of_stream);
+            return true;
+        case kind::lie:
+            break;
+    }
+    told_lies();
+    return true;
+}
+
+bool connection::add_piece(std::span<const std::byte> bytes) noexcept {
+    if (!in_.holds_memory() && !receive.empty()) return false;  // the rest of a run that ended inside a frame
+    if (!in_.holds_memory()) receive = {};
+    counted_.wire_bytes_received += bytes.size();
+    while (!bytes.empty()) {
+        std::size_t missing = 1;
+        if (!decoder.ready(receive)) {
+            const wire::decoded next = decoder.next(receive);
+            missing = next.what == wire::decoded::kind::needs_more ? next.bytes_missing : 1;
+        }
+        const auto room = in_.lend(missing);
+        if (room.empty()) {
+            input_end_ = std::make_error_code(std::errc::not_enough_memory);
+            return true;
+        }
+        const std::size_t count = std::min(room.size(), bytes.size());
+        std::memcpy(room.data(), bytes.data(), count);
+        in_.received(count);
+        bytes = bytes.subspan(count);
+    }
+    return true;
+}
+
+/// Makes the decoder ready for the receive window, if the memory has what that takes.
+bool connection::fetch() noexcept {
+    while (!decoder.ready(receive)) {
+        if (!take_run()) return false;
+        if (input_end_) return decoder.ready(receive);
+    }
+    return true;
+}
+
+void connection::wake_for_room() noexcept {
+    if (memory_->in.has_to_wake()) ring();
+}
+
+/// A private loop's client has found nothing: what the kernel has to tell gets its turn now and then.
+bool connection::is_time_for_events() noexcept {
+    pause_processor();
+    return ++memory_->idle_polls % polls_an_event == 0;
+}
+
+// Output --------------------------------------------------------------------------------------------------------------------------
+
+/// Makes a window of the memory the send window. False when there is no room for it.
+bool connection::write_in_place(std::size_t frame_bytes) noexcept {
+    if (out_.unsent_bytes() > 0) return false;
+    if (!leave_place()) return false;
+    if (out_.unsent_bytes() > 0) return false;
+    out_.settle();
+    const auto window = memory_->out.open(frame_bytes);
+    if (window.empty()) return false;
+    send.next = window.data();
+    send.limit = window.data() + window.size();
+    if (frame_bytes >= shm::large_from && !std::exchange(memory_->pages_in_use, true)) {
+        worker_.loop().set(memory_->giving_back, worker_.loop().now() + pages_kept);
+    }
+    return true;
+}
+
+void connection::keep_in_place() noexcept {
+    if (!memory_->out.is_open()) return;
+    const std::size_t bytes = memory_->out.unkept_bytes(send.next);
+    if (bytes == 0 || !memory_->out.keep(send.next)) return;
+    counted_.wire_bytes_sent += bytes;
+    counted_.placed_bytes += bytes;
+    if (!send.writer_open) send.next = memory_->out.align();
+}
+
+/// Ends the memory's window; what could not be kept there is queued. False, and nothing changed, when there is no memory for that.
+bool connection::leave_place() noexcept {
+    if (!memory_->out.is_open()) return true;
+    keep_in_place();
+    const std::size_t left = memory_->out.unkept_bytes(send.next);
+    base::block* queued = nullptr;
+    if (left > 0) {
+        queued = worker_.pool().acquire(left);
+        if (queued == nullptr) return false;
+        std::memcpy(queued->data(), send.next - left, left);
+        queued->begin = 0;
+        queued->end = left;
+        worker_.pool().disown(*queued);
+    }
+    memory_->out.shut();
+    send.next = send.limit = nullptr;
+    if (queued != nullptr) out_.append(*queued);
+    return true;
+}
+
+/// Room for a frame: in the memory, or, when a moment's patience brings none, in front of it.
+result<> connection::room_in_memory(std::size_t frame_bytes) noexcept {
+    if (write_in_place(frame_bytes)) return {};
+    const bool can_wait = worker_.is_private() && !pacing_ && frame_bytes <= memory_->segment.sizes().large_bytes;
+    if (can_wait) {
+        const auto spin = spin_for(limits_in_force(), 1);
+        const auto until = worker_.loop().now() + spin;
+        while (spin.count() > 0 && phase_ == phase::open && !output_failure_) {
+            push();
+            if (write_in_place(frame_bytes)) return {};
+            for (unsigned polls = 0; polls < polls_an_event; ++polls) pause_processor();
+            if (worker_.loop().now() >= until) break;
+        }
+    }
+    if (!leave_place()) return failure(std::errc::not_enough_memory);
+    return out_.make_room(frame_bytes);
+}
+
+/// A block goes over in one copy where it has a place of its own.
+bool connection::copy_in_place(base::block& frame) noexcept {
+    if (!write_in_place(frame.size())) return false;
+    std::memcpy(send.next, frame.data() + frame.begin, frame.size());
+    send.next += frame.size();
+    ++send.messages;
+    worker_.pool().adopt(frame);
+    worker_.pool().release(&frame);
+    return true;
+}
+
+/// What was written in place so far is shown at a batch's end, and all of it when somebody waits for it.
+void connection::show_batch() noexcept {
+    keep_in_place();
+    if (memory_->out.has_batch()) push_into_memory();
+}
+
+void connection::push_into_memory() noexcept {
+    if (phase_ == phase::opening || phase_ >= phase::closing || output_failure_) return;
+    keep_in_place();
+    if (!memory_->out.is_open()) {
+        for (auto bytes = out_.front(); !bytes.empty(); bytes = out_.front()) {
+            const std::size_t copied = memory_->out.copy(bytes);
+            if (copied == 0) break;
+            out_.taken(copied);
+            counted_.wire_bytes_sent += copied;
+        }
+    }
+    if (memory_->out.publish()) ring();
+    sending_ = unsent_bytes() > 0;
+}
+
+void connection::finish_in_memory() noexcept {
+    memory_->out.finish();
+    if (memory_->out.publish()) ring();
+}
+
+/// Pages of the large part, once no message has used them for a while.
+void connection::give_back_pages() noexcept {
+    if (memory_->out.large_part_rests()) {
+        memory_->segment.give_back_large();
+        memory_->pages_in_use = false;
+    } else if (phase_ == phase::open) {
+        worker_.loop().set(memory_->giving_back, worker_.loop().now() + pages_kept);
+    }
+}
+
+// Waiting -------------------------------------------------------------------------------------------------------------------------
+
+/// Runs a private loop once for a connection in shared memory: polls for a moment, then sleeps until the bell rings.
+void connection::run_for_memory(std::chrono::nanoseconds due, bool for_input) noexcept {
+    const auto until = std::min(due, worker_.loop().now() + spin_for(limits_in_force(), 1));
+    do {
+        for (unsigned polls = 0; polls < polls_an_event; ++polls) {
+            if (memory_has_news() || (for_input && memory_->in.has_next())) {
+                const turn turn(worker_);
+                attend_memory();
+                return;
+            }
+            pause_processor();
+        }
+    } while (worker_.loop().now() < until);
+    publish();
+    if (!may_sleep(for_input)) {
+        const turn turn(worker_);
+        attend_memory();
+        return;
+    }
+    worker_.loop().receive(*this);
+    worker_.loop().run_once(due);
+    woke();
+}
+
+}  // namespace mnet::inline v1::mtcp::detail

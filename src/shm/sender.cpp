@@ -1,0 +1,142 @@
+// Windows, runs and their end, seen from the side that writes.
+#include "shm/sender.hpp"
+
+#include "base/assert.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <utility>
+
+namespace mnet::inline v1::shm {
+
+sender::sender(const segment& where) noexcept
+    : where_(where), data_(where.data_of(where.mine()).data()), small_(where.sizes().small_bytes), large_(where.sizes().large_bytes) {}
+
+std::span<std::byte> sender::open(std::size_t frame_bytes) noexcept {
+    MNET_ASSERT(window_ == nullptr, "one window at a time");
+    const bool large = frame_bytes >= large_from;
+    if (frame_bytes > part(large).size()) return {};
+    arena::place found{};
+    if (has_place()) found = part(large).reserve(frame_bytes);
+    if (found.room == 0) {
+        refresh();
+        if (!has_place()) return {};
+        found = part(large).reserve(frame_bytes);
+        if (found.room == 0) return {};
+    }
+    const std::size_t bytes = large ? frame_bytes : std::min(found.room, small_window_bytes);
+    window_ = data_ + base_of(large) + found.offset;
+    window_end_ = window_ + std::max(bytes, frame_bytes);
+    window_is_large_ = large;
+    if (large) {
+        large_used_ = true;
+        look_ahead(frame_bytes);
+    }
+    return {window_, window_end_};
+}
+
+/// The next long frame is likely as long as this one: its ends are fetched from the other processor's cache while this one is written.
+void sender::look_ahead(std::size_t frame_bytes) noexcept {
+    constexpr std::size_t ahead = 2;
+    const std::byte* const next = window_ + ahead * frame_bytes;
+    if (next + frame_bytes > data_ + where_.sizes().side_bytes()) return;
+    __builtin_prefetch(next, 1);
+    __builtin_prefetch(next + frame_bytes - 1, 1);
+    __builtin_prefetch(next + frame_bytes + cache_line_bytes - 1, 1);
+}
+
+bool sender::keep(const std::byte* end) noexcept {
+    const std::size_t bytes = unkept_bytes(end);
+    if (bytes == 0) return true;
+    if (!has_place()) refresh();
+    if (!has_place()) return false;
+    add(run::kind::whole, window_is_large_, static_cast<std::size_t>(window_ - data_) - base_of(window_is_large_), bytes);
+    window_ += bytes;
+    return true;
+}
+
+std::byte* sender::align() noexcept {
+    const auto position = static_cast<std::size_t>(window_ - data_);
+    const std::size_t next = (position + cache_line_bytes - 1) / cache_line_bytes * cache_line_bytes;
+    window_ = std::min(data_ + next, window_end_);
+    return window_;
+}
+
+void sender::shut() noexcept { window_ = window_end_ = nullptr; }
+
+std::size_t sender::copy(std::span<const std::byte> bytes) noexcept {
+    MNET_ASSERT(window_ == nullptr, "what is copied comes behind what was written in place");
+    std::size_t copied = 0;
+    while (copied < bytes.size() && has_room()) {
+        const std::size_t left = bytes.size() - copied;
+        const arena::place found = small_.reserve(std::min(left, room_worth_copying));
+        const std::size_t taken = std::min({left, found.room, small_window_bytes});
+        if (taken == 0) break;
+        std::memcpy(data_ + found.offset, bytes.data() + copied, taken);
+        add(run::kind::piece, false, found.offset, taken);
+        copied += taken;
+    }
+    return copied;
+}
+
+void sender::finish() noexcept {
+    MNET_ASSERT(kept_ - taken_ < runs_max, "the end has a place of its own");
+    add(run::kind::finish, false, 0, 0);
+}
+
+void sender::add(run::kind what, bool large, std::size_t offset, std::size_t bytes) noexcept {
+    if (pending_ == batch_.size()) store_pending();
+    const auto count = static_cast<std::uint32_t>(bytes);
+    const auto end = static_cast<std::uint32_t>(offset + bytes);
+    pieces_[kept_ % runs_max] = {.large = large, .end = end, .bytes = count};
+    batch_[pending_++] = {.what = what, .offset = static_cast<std::uint32_t>(base_of(large) + offset), .bytes = count};
+    ++kept_;
+    untaken_bytes_ += bytes;
+    if (bytes > 0) part(large).commit(end);
+}
+
+void sender::store_pending() noexcept {
+    auto& queue = where_.queue_of(where_.mine());
+    std::uint64_t number = kept_ - pending_;
+    for (std::size_t index = 0; index < pending_; ++index, ++number) {
+        std::atomic_ref(queue[number % runs_max]).store(pack(batch_[index], lap_of(number)), std::memory_order_release);
+    }
+    unasked_ = unasked_ || pending_ > 0;
+    pending_ = 0;
+}
+
+bool sender::publish() noexcept {
+    store_pending();
+    if (!unasked_) return false;
+    unasked_ = false;
+    return where_.take_wish(for_input);
+}
+
+void sender::refresh() noexcept {
+    const std::uint64_t told = std::atomic_ref(where_.state_of(other(where_.mine())).taken).load(std::memory_order_acquire);
+    const std::uint64_t shown = kept_ - pending_;
+    if (told < taken_ || told > shown) {
+        lied_ = true;
+        return;
+    }
+    for (; taken_ < told; ++taken_) {
+        const piece& done = pieces_[taken_ % runs_max];
+        untaken_bytes_ -= done.bytes;
+        if (done.bytes > 0) part(done.large).release(done.end);
+    }
+}
+
+bool sender::has_room() noexcept {
+    if (has_place() && small_.reserve(room_worth_copying).room > 0) return true;
+    refresh();
+    return has_place() && small_.reserve(room_worth_copying).room > 0;
+}
+
+bool sender::large_part_rests() noexcept {
+    refresh();
+    const bool in_use = !large_.empty() || (window_ != nullptr && window_is_large_);
+    return !std::exchange(large_used_, false) && !in_use;
+}
+
+}  // namespace mnet::inline v1::shm
