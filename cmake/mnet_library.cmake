@@ -3,6 +3,7 @@
 find_package(Threads REQUIRED)
 find_path(MNET_URING_INCLUDE liburing.h REQUIRED)  # Debian: liburing-dev
 find_library(MNET_URING_LIBRARY uring REQUIRED)
+find_package(OpenSSL 3 REQUIRED)  # Debian: libssl-dev
 
 file(GLOB_RECURSE mnet_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/*.cpp")
 list(FILTER mnet_sources EXCLUDE REGEX "/src/allocation_counter/")
@@ -24,7 +25,7 @@ function(mnet_describe target)
     target_link_libraries(${target} PUBLIC Threads::Threads)
     target_compile_definitions(${target} PRIVATE MNET_VERSION="${PROJECT_VERSION}")
     target_include_directories(${target} SYSTEM PRIVATE "${MNET_URING_INCLUDE}")
-    target_link_libraries(${target} PRIVATE uring)
+    target_link_libraries(${target} PRIVATE uring OpenSSL::SSL OpenSSL::Crypto)
     if(MNET_CHECKED)
         target_compile_definitions(${target} PUBLIC MNET_CHECKED=1)
     endif()

@@ -29,9 +29,11 @@ completes() { # completes WANTED WORDS...
     _mnet
     [[ ${COMPREPLY[*]} == "$wanted" ]] || fail "'$*' is completed with '${COMPREPLY[*]}', not '$wanted'"
 }
-completes 'serve send bench --help --version' mnet ''
+completes 'serve send bench cert --help --version' mnet ''
 completes 'serve send' mnet s
 completes 'table stream pingpong echo idle latency' mnet bench ''
+completes 'ca server client show' mnet cert ''
+completes '--json --help' mnet cert show --
 completes 'coroutine' mnet serve --echo --handler c
 completes 'tcp unix' mnet bench stream --transport ''
 completes '' mnet send --timeout ''

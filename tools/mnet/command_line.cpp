@@ -24,6 +24,7 @@ constexpr auto main_examples = R"(Examples:
   mnet serve --echo                        serve on localhost:5050 until Ctrl-C
   mnet send localhost:5050 "hello"         send a message, print the reply
   mnet bench table                         13 sizes, beside plain sockets
+  mnet cert server localhost               a certificate for TLS, after `mnet cert ca`
 
 `mnet COMMAND --help` says more; so does mnet(1).
 Exit status: 0 all done, 1 something was lost or failed, 2 usage, 3 could not listen or connect.)";
@@ -70,6 +71,19 @@ Examples:
   mnet bench pingpong --spin --transport unix
   mnet bench echo --clients 10000 --depth 16
   mnet bench latency --rate 50000 --clients 100 --seconds 10 --hgrm latency.hgrm)";
+
+constexpr auto cert_examples =
+    R"(An authority of your own, once; then a certificate for each server, for the names and addresses by which it is
+connected to; then, where servers want to know who connects (mutual TLS), one for each client. Clients get the
+authority's certificate, ca.pem, to believe; ca.key stays where certificates are made.
+
+Examples:
+  mnet cert ca                             ca.pem and ca.key
+  mnet cert server localhost 127.0.0.1     server.pem and server.key, signed by ca
+  mnet cert client alice                   client.pem and client.key, signed by ca
+  mnet cert show server.pem                for whom, by whom, how long
+
+Keys can be read by their owner alone, and nothing is overwritten.)";
 
 /// A value with a text form of its own. `parse` gives nothing for a text that is none.
 template <typename Value, typename Parse>
@@ -216,6 +230,56 @@ void describe_bench(CLI::App& app, bench_options& options) {
     app.add_flag("--json", options.json, "one JSON object a row");
 }
 
+/// What the three that make a certificate have in common.
+void describe_making(CLI::App& app, cert_options& options, const std::string& out, int days) {
+    app.add_option("--out", options.out, fmt::format("write NAME.pem and NAME.key, neither of which is there yet [{}]", out))
+        ->type_name("NAME");
+    app.add_option("--days", options.days, fmt::format("how long it is good for, from now on [{}]", days))
+        ->check(CLI::Range(1, 36'500))
+        ->type_name("N");
+    using tls::certificates::key_type;
+    add_choice<key_type>(app, "--key", options.key, {{"p256", key_type::p256}, {"p384", key_type::p384}, {"rsa", key_type::rsa_3072}},
+                         "kind of key [p256]")
+        ->type_name("KIND");
+    app.add_flag("--json", options.json, "print {\"certificate\": \"FILE\", \"key\": \"FILE\"}");
+}
+
+void describe_signer(CLI::App& app, cert_options& options) {
+    app.add_option("--ca", options.signed_by, "the authority that signs: NAME.pem and NAME.key [ca]")->type_name("NAME");
+}
+
+void describe_cert(CLI::App& app, cert_options& options) {
+    app.footer(cert_examples);
+    app.require_subcommand(1);
+    const auto add = [&](const std::string& name, cert_work work, const std::string& help) -> CLI::App& {
+        CLI::App& chosen = *app.add_subcommand(name, help);
+        chosen.footer(cert_examples);
+        chosen.parse_complete_callback([&options, work] { options.work = work; });
+        return chosen;
+    };
+    CLI::App& authority = add("ca", cert_work::authority, "make an authority, that signs certificates");
+    authority.add_option("NAME", options.common_name, "what people see of it [mnet authority]")->type_name("");
+    describe_making(authority, options, "ca", 3650);
+
+    CLI::App& server = add("server", cert_work::server, "make a server's certificate");
+    server.add_option("NAME", options.names, "DNS names (*.example.org, too) and IP addresses by which it is connected to")
+        ->type_name("")
+        ->required();
+    describe_signer(server, options);
+    describe_making(server, options, "server", 825);
+
+    CLI::App& client = add("client", cert_work::client, "make a client's certificate");
+    client.add_option("NAME", options.names, "who it is, to the server: the first name; all of them, if they are DNS names or addresses")
+        ->type_name("")
+        ->required();
+    describe_signer(client, options);
+    describe_making(client, options, "client", 825);
+
+    CLI::App& show = add("show", cert_work::show, "say what is in certificate files");
+    show.add_option("FILE", options.files, "PEM files")->type_name("")->required();
+    show.add_flag("--json", options.json, "one JSON object a certificate");
+}
+
 }  // namespace
 
 std::expected<command, exit_code> parse_command_line(int argument_count, const char* const* arguments) {
@@ -228,15 +292,18 @@ std::expected<command, exit_code> parse_command_line(int argument_count, const c
     serve_options serve;
     send_options send;
     bench_options bench;
+    cert_options cert;
     CLI::App& serve_command = *app.add_subcommand("serve", "serve messages: echo, discard or a fixed reply");
     CLI::App& send_command = *app.add_subcommand("send", "send messages and print the replies");
     CLI::App& bench_command = *app.add_subcommand("bench", "measure: what arrives, how fast, what it costs");
+    CLI::App& cert_command = *app.add_subcommand("cert", "make certificates for TLS, and look at them");
     describe_serve(serve_command, serve);
     describe_send(send_command, send);
     describe_bench(bench_command, bench);
+    describe_cert(cert_command, cert);
     try {
         app.parse(argument_count, arguments);
-        if (app.get_subcommands().empty()) throw CLI::ValidationError("say what to do: serve, send or bench");
+        if (app.get_subcommands().empty()) throw CLI::ValidationError("say what to do: serve, send, bench or cert");
         if (serve_command.parsed()) check_service(serve_command, serve);
         if (bench_command.parsed()) check_bench(bench_command, bench);
     } catch (const CLI::Success& asked) {  // help, version
@@ -250,6 +317,7 @@ std::expected<command, exit_code> parse_command_line(int argument_count, const c
     }
     if (serve_command.parsed()) return serve;
     if (send_command.parsed()) return send;
+    if (cert_command.parsed()) return cert;
     return bench;
 }
 

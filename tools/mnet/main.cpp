@@ -1,5 +1,6 @@
 // The tool `mnet`: reads its command line, runs the command, and turns what went wrong into one line and an exit code.
 #include "bench.hpp"
+#include "cert.hpp"
 #include "command_line.hpp"
 #include "failure.hpp"
 #include "process.hpp"
@@ -15,6 +16,7 @@ namespace {
 exit_code run(const serve_options& options) { return run_serve(options); }
 exit_code run(const send_options& options) { return run_send(options); }
 exit_code run(const bench_options& options) { return run_bench(options); }
+exit_code run(const cert_options& options) { return run_cert(options); }
 
 exit_code run_command_line(int argument_count, const char* const* arguments) {
     const auto command = parse_command_line(argument_count, arguments);
