@@ -239,6 +239,8 @@ private:
     bool write_in_place(std::size_t frame_bytes) noexcept;
     void keep_in_place() noexcept;
     bool leave_place() noexcept;
+    template <typename Condition>
+    void wait_for_reader(Condition condition) noexcept;
     result<> room_in_memory(std::size_t frame_bytes) noexcept;
     bool copy_in_place(base::block& frame) noexcept;
     void show_batch() noexcept;

@@ -170,7 +170,7 @@ result<> connection::try_fill() noexcept {
     if (!filled && !nothing_yet) return filled;
     // A polling loop runs nothing else: give what waits on this loop its turn.
     const bool something_waits = worker_.mail()->has_calls() || (nothing_yet && (out_.unsent_bytes() > 0 || posts_waiting_)) ||
-                                 (nothing_yet && memory_ && is_time_for_events());
+                                 (nothing_yet && memory_ && worker_.is_private() && is_time_for_events());
     if (worker_.is_private() && something_waits) {
         push();
         attend();

@@ -278,19 +278,38 @@ bool connection::leave_place() noexcept {
     return true;
 }
 
+/// Polls until `condition` holds, or for as long as a thread may.
+template <typename Condition>
+void connection::wait_for_reader(Condition condition) noexcept {
+    constexpr unsigned polls_a_look_at_the_clock = 16;
+    const auto until = worker_.loop().now() + spin_for(limits_in_force(), 1);
+    while (phase_ == phase::open && !output_failure_) {
+        for (unsigned polls = 0; polls < polls_a_look_at_the_clock; ++polls) {
+            if (condition()) return;
+            pause_processor();
+        }
+        if (worker_.loop().now() >= until) return;
+    }
+}
+
 /// Room for a frame: in the memory, or, when a moment's patience brings none, in front of it.
 result<> connection::room_in_memory(std::size_t frame_bytes) noexcept {
+    const bool can_wait = worker_.is_private() && spin_for(limits_in_force(), 1).count() > 0;
+    if (can_wait && memory_->out.runs_ahead(frame_bytes)) {
+        push();
+        wait_for_reader([&] { return !memory_->out.runs_ahead(frame_bytes); });
+    }
     if (write_in_place(frame_bytes)) return {};
-    const bool can_wait = worker_.is_private() && !pacing_ && frame_bytes <= memory_->segment.sizes().large_bytes;
-    if (can_wait) {
-        const auto spin = spin_for(limits_in_force(), 1);
-        const auto until = worker_.loop().now() + spin;
-        while (spin.count() > 0 && phase_ == phase::open && !output_failure_) {
+    const bool worth_it = !memory_->reader_rests || memory_->out.has_room();
+    if (can_wait && worth_it && frame_bytes <= memory_->segment.sizes().side_bytes()) {
+        bool written = false;
+        wait_for_reader([&] {
             push();
-            if (write_in_place(frame_bytes)) return {};
-            for (unsigned polls = 0; polls < polls_an_event; ++polls) pause_processor();
-            if (worker_.loop().now() >= until) break;
-        }
+            written = write_in_place(frame_bytes);
+            return written;
+        });
+        memory_->reader_rests = !written;
+        if (written) return {};
     }
     if (!leave_place()) return failure(std::errc::not_enough_memory);
     return out_.make_room(frame_bytes);

@@ -19,15 +19,17 @@ public:
         std::size_t room = 0;  // 0: there is none at present
     };
 
-    /// The next piece's place, at the start of a cache line: room for `bytes` at least.
-    place reserve(std::size_t bytes) noexcept {
+    /// The next piece's place, at the start of a cache line: room for `bytes` at least. Behind `extent` it goes back to the beginning as soon as
+    /// there is room: memory that is used again soon is still in the processor's caches.
+    place reserve(std::size_t bytes, std::size_t extent) noexcept {
         if (used_ == 0) head_ = tail_ = 0;
         const std::size_t start = (head_ + cache_line_bytes - 1) / cache_line_bytes * cache_line_bytes;
         if (head_ < tail_) {
             const std::size_t end = tail_ - 1;  // a full circle would look like an empty one
             return start + bytes <= end ? place{start, end - start} : place{};
         }
-        if (start + bytes <= size_) return {start, size_ - start};
+        const bool better_early = start + bytes > extent && bytes < tail_;
+        if (start + bytes <= size_ && !better_early) return {start, size_ - start};
         return bytes < tail_ ? place{0, tail_ - 1} : place{};
     }
 
@@ -44,6 +46,7 @@ public:
     }
 
     bool empty() const noexcept { return used_ == 0; }
+    std::size_t pieces() const noexcept { return used_; }
     std::size_t size() const noexcept { return size_; }
 
 private:

@@ -72,7 +72,9 @@ void receiver::look_ahead() noexcept {
     if (lap_in(word) != lap_of(begun_ + ahead)) return;
     const run next = unpack(word);
     __builtin_prefetch(data_.data() + next.offset);
-    __builtin_prefetch(data_.data() + next.offset + next.bytes - 1);
+    const std::byte* const end = data_.data() + next.offset + next.bytes;
+    __builtin_prefetch(end - sizeof(std::uint64_t));
+    __builtin_prefetch(end - 1);
 }
 
 bool receiver::is_much_unreported() const noexcept {

@@ -18,11 +18,12 @@ std::span<std::byte> sender::open(std::size_t frame_bytes) noexcept {
     const bool large = frame_bytes >= large_from;
     if (frame_bytes > part(large).size()) return {};
     arena::place found{};
-    if (has_place()) found = part(large).reserve(frame_bytes);
+    const std::size_t extent = large ? large_ahead_max * frame_bytes : small_.size();
+    if (has_place()) found = part(large).reserve(frame_bytes, extent);
     if (found.room == 0) {
         refresh();
         if (!has_place()) return {};
-        found = part(large).reserve(frame_bytes);
+        found = part(large).reserve(frame_bytes, extent);
         if (found.room == 0) return {};
     }
     const std::size_t bytes = large ? frame_bytes : std::min(found.room, small_window_bytes);
@@ -38,12 +39,13 @@ std::span<std::byte> sender::open(std::size_t frame_bytes) noexcept {
 
 /// The next long frame is likely as long as this one: its ends are fetched from the other processor's cache while this one is written.
 void sender::look_ahead(std::size_t frame_bytes) noexcept {
-    constexpr std::size_t ahead = 2;
-    const std::byte* const next = window_ + ahead * frame_bytes;
+    constexpr std::size_t ahead = 4;
+    const std::size_t stride = (frame_bytes + cache_line_bytes - 1) / cache_line_bytes * cache_line_bytes;
+    const std::byte* const next = window_ + ahead * stride;
     if (next + frame_bytes > data_ + where_.sizes().side_bytes()) return;
     __builtin_prefetch(next, 1);
+    __builtin_prefetch(next + frame_bytes - sizeof(std::uint64_t), 1);
     __builtin_prefetch(next + frame_bytes - 1, 1);
-    __builtin_prefetch(next + frame_bytes + cache_line_bytes - 1, 1);
 }
 
 bool sender::keep(const std::byte* end) noexcept {
@@ -70,7 +72,7 @@ std::size_t sender::copy(std::span<const std::byte> bytes) noexcept {
     std::size_t copied = 0;
     while (copied < bytes.size() && has_room()) {
         const std::size_t left = bytes.size() - copied;
-        const arena::place found = small_.reserve(std::min(left, room_worth_copying));
+        const arena::place found = small_.reserve(std::min(left, room_worth_copying), small_.size());
         const std::size_t taken = std::min({left, found.room, small_window_bytes});
         if (taken == 0) break;
         std::memcpy(data_ + found.offset, bytes.data() + copied, taken);
@@ -128,9 +130,10 @@ void sender::refresh() noexcept {
 }
 
 bool sender::has_room() noexcept {
-    if (has_place() && small_.reserve(room_worth_copying).room > 0) return true;
+    const auto there_is_some = [this] { return has_place() && small_.reserve(room_worth_copying, small_.size()).room > 0; };
+    if (there_is_some()) return true;
     refresh();
-    return has_place() && small_.reserve(room_worth_copying).room > 0;
+    return there_is_some();
 }
 
 bool sender::large_part_rests() noexcept {

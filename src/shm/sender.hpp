@@ -35,6 +35,14 @@ public:
     std::span<std::byte> open(std::size_t frame_bytes) noexcept;
     bool is_open() const noexcept { return window_ != nullptr; }
 
+    /// So many long frames are on their way that the next had better wait for one to be taken: memory that is used in turns stays in the
+    /// processor's caches, and in its table of pages, only as long as there is little of it.
+    bool runs_ahead(std::size_t frame_bytes) noexcept {
+        if (frame_bytes < large_from || large_.pieces() < large_ahead_max) return false;
+        refresh();
+        return large_.pieces() >= large_ahead_max;
+    }
+
     /// Bytes of the window, up to `end`, that were not kept yet.
     std::size_t unkept_bytes(const std::byte* end) const noexcept {
         return window_ == nullptr ? 0 : static_cast<std::size_t>(end - window_);
@@ -78,6 +86,7 @@ public:
 
 private:
     static constexpr std::size_t batch_runs = 8;
+    static constexpr std::size_t large_ahead_max = 32;
     static constexpr std::size_t room_worth_copying = 4096;
 
     struct piece {

@@ -32,7 +32,7 @@ struct bench_options {
     bool spin = false;                              // everybody polls for long
     bool sleep = false;                             // nobody polls; with neither, each does as it does by default
     mtcp::engine engine = mtcp::engine::automatic;  // of both sides
-    std::string transport{"tcp"};
+    std::string transport{};                        // empty: the work's own; auto: what two processes of this host get by themselves
     std::string connect{};  // empty: a server process of our own
     bool json = false;
 };

@@ -16,6 +16,10 @@ namespace mnet::tool {
 
 namespace {
 
+constexpr std::string_view side_by_side_head =
+    "                 shared memory, delivered                   TCP, delivered\n"
+    "     size         in place        copied in            mnet         plain  ratio    allocs    messages of each";
+
 std::string head(bench_work work) {
     std::string line = fmt::format("{:>9} {:>13} {:>13} {:>11} {:>10} {:>11} {:>6}", "size", "messages", "delivered", "a message", "MB/s",
                                    "plain", "ratio");
@@ -53,7 +57,8 @@ bench_report::bench_report(const bench_options& options, std::string_view work, 
       rounds_(options.rounds),
       work_(work),
       transport_(site.transport()),
-      engine_(site.engine()) {
+      engine_(site.engine()),
+      side_by_side_(site.has_both()) {
     if (json_) return;
     const std::string_view who = kind_ == bench_work::latency ? "the server" : "who waits";
     std::string_view wait = "sleeps when there is nothing, mnet after 50 us of polling where a thread has few clients";
@@ -63,7 +68,11 @@ bench_report::bench_report(const bench_options& options, std::string_view work, 
     if (const std::string_view kind = loop_kind(kind_); !kind.empty()) print_line(kind);
     for (const std::string& line : machine_lines()) print_line(line);
     print_line("");
-    if (kind_ != bench_work::latency) print_line(head(kind_));
+    if (side_by_side_) {
+        print_line(side_by_side_head);
+    } else if (kind_ != bench_work::latency) {
+        print_line(head(kind_));
+    }
 }
 
 bench_report::~bench_report() { clear_progress(); }
@@ -97,6 +106,29 @@ void bench_report::add(const bench_row& row) {
     if (row.open_loop) {
         for (const std::string& line : rate_complaints(*row.open_loop, row.size)) print_error(line);
     }
+    tell_lost(row);
+}
+
+void bench_report::add(const bench_row& in_place, const bench_row& copied, const bench_row& over_tcp) {
+    clear_progress();
+    if (json_) {
+        for (const bench_row* const row : {&in_place, &copied, &over_tcp}) print_json(*row, false);
+        if (over_tcp.measured.plain) print_json(over_tcp, true);
+    } else {
+        const auto time = [](const bench::measurement& measured) { return duration_text(measured.ns_per_message()); };
+        const auto& plain = over_tcp.measured.plain;
+        const auto ratio = over_tcp.measured.ratio();
+        std::uint64_t allocated = 0;
+        for (const bench_row* const row : {&in_place, &copied, &over_tcp}) allocated += allocations(row->measured.mnet);
+        print_line(fmt::format("{:>9} {:>16} {:>16} {:>15} {:>13} {:>6} {:>9}    {}, {}, {}", size_text(in_place.size), time(in_place.measured.mnet),
+                               time(copied.measured.mnet), time(over_tcp.measured.mnet), plain ? time(*plain) : "-",
+                               ratio ? fmt::format("{:.2f}", *ratio) : "-", allocated, count_text(in_place.measured.mnet.delivered),
+                               count_text(copied.measured.mnet.delivered), count_text(over_tcp.measured.mnet.delivered)));
+    }
+    for (const bench_row* const row : {&in_place, &copied, &over_tcp}) tell_lost(*row);
+}
+
+void bench_report::tell_lost(const bench_row& row) {
     tell_lost("", row.size, row.measured.mnet);
     if (row.measured.plain) tell_lost("plain-", row.size, *row.measured.plain);
 }
@@ -112,7 +144,8 @@ void bench_report::print_json(const bench_row& row, bool plain) const {
     const auto against_plain = row.open_loop ? ratio_of(*row.open_loop) : row.measured.ratio();
     const auto ratio = plain ? std::optional(1.0) : against_plain;
     auto line = to_json({.work = plain ? "plain-" + work_ : work_,
-                         .transport = transport_,
+                         .transport = !plain && !row.transport.empty() ? row.transport : plain_transport(),
+                         .payload = plain ? "" : row.payload,
                          .engine = plain ? "plain" : engine_,
                          .size = row.size,
                          .measured = plain ? *row.measured.plain : row.measured.mnet,

@@ -20,6 +20,8 @@ namespace mnet::tool {
 struct bench_row {
     std::size_t size = 0;
     outcome measured{};
+    std::string payload{};                                               // stream, table
+    std::string transport{};                                             // where it is not the site's
     std::optional<percentiles> latency{}, plain_latency{};               // pingpong
     std::optional<double> bytes_per_client{}, plain_bytes_per_client{};  // idle
     std::optional<latency_figures> open_loop{};                          // latency
@@ -35,6 +37,9 @@ public:
 
     void add(const bench_row& row);
 
+    /// The same messages handed over in three ways, side by side.
+    void add(const bench_row& in_place, const bench_row& copied, const bench_row& over_tcp);
+
     /// Shows what runs now, where stderr is a terminal; the next row takes it away.
     void progress(std::string_view what);
     /// For `compete`.
@@ -45,10 +50,15 @@ public:
 
 private:
     void clear_progress();
+    void tell_lost(const bench_row& row);
     void print_json(const bench_row& row, bool plain) const;
     void print_table(const bench_row& row) const;
     void tell_lost(std::string_view who, std::size_t size, const bench::measurement& measured);
 
+    /// What carries the plain program's bytes, and mnet's unless a row says otherwise.
+    const std::string& plain_transport() const noexcept { return side_by_side_ ? tcp_ : transport_; }
+
+    const std::string tcp_{"tcp"};
     bool json_;
     bool terminal_;
     bench_work kind_;
@@ -56,6 +66,7 @@ private:
     std::string work_;
     std::string transport_;
     std::string engine_;
+    bool side_by_side_;
     bool lost_ = false;
 };
 

@@ -44,6 +44,7 @@ ordered_json to_json(const json_row& row) {
     ordered_json line;
     line["work"] = row.work;
     line["transport"] = row.transport;
+    if (!row.payload.empty()) line["payload"] = row.payload;
     line["engine"] = row.engine;
     line["size_bytes"] = row.size;
     line["messages"] = measured.messages;

@@ -26,6 +26,7 @@ percentiles percentiles_of(std::span<std::uint64_t> latencies_ns) noexcept;
 struct json_row {
     std::string work{};
     std::string transport{};
+    std::string payload{};  // "in_place": written where it is read; "copied": from memory of the sender's own. Empty: not said
     std::string engine{};
     std::size_t size = 0;
     bench::measurement measured{};

@@ -33,6 +33,7 @@ std::string_view text_of(mtcp::engine wanted) noexcept {
 
 std::vector<std::string> server_arguments(const bench_options& options, std::size_t message_bytes_max) {
     std::string address = "127.0.0.1:0";
+    if (options.transport == "shm") address = fmt::format("shm://mnet-bench-{}", ::getpid());
     if (options.transport == "unix") address = fmt::format("unix://@mnet-bench-{}", ::getpid());
     std::vector<std::string> arguments{"--bench", address, "--message-bytes-max", std::to_string(message_bytes_max)};
     if (options.spin) arguments.emplace_back("--spin");
@@ -61,7 +62,8 @@ std::size_t largest(const bench_options& options) {
 }  // namespace
 
 bench_site::bench_site(const bench_options& options)
-    : spin_(options.spin),
+    : wanted_(options.transport),
+      spin_(options.spin),
       sleep_(options.sleep),
       wanted_engine_(options.engine),
       message_bytes_max_(largest(options)),
@@ -75,7 +77,7 @@ bench_site::bench_site(const bench_options& options)
     bench::answer first = counters();
     plain_address_ = std::move(first.plain_address);
     engine_ = std::move(first.engine);
-    warm_up();
+    if (transport() != "shared_memory" || has_both()) warm_up();
     if (!has_plain()) return;
     auto socket = bench::plain::connect_socket(plain_address_);
     if (socket) {
@@ -115,6 +117,13 @@ mtcp::connect_options bench_site::connect_options() const noexcept {
     if (spin_) settings.spin = bench::spin_time;
     if (sleep_) settings.spin = std::chrono::microseconds(0);
     settings.engine = wanted_engine_;
+    settings.shared_memory = wanted_ == "auto" || wanted_ == "shm" ? mtcp::sharing::automatic : mtcp::sharing::off;
+    return settings;
+}
+
+mtcp::connect_options bench_site::tcp_options() const noexcept {
+    auto settings = connect_options();
+    settings.shared_memory = mtcp::sharing::off;
     return settings;
 }
 

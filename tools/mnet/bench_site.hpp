@@ -31,6 +31,9 @@ public:
     bool has_plain() const noexcept { return !plain_address_.empty(); }
 
     std::string_view transport() const noexcept { return control_->transport(); }
+
+    /// Its clients can share memory with it, and can do without.
+    bool has_both() const noexcept { return wanted_ == "auto" && transport() == "shared_memory"; }
     /// The server's.
     std::string_view engine() const noexcept { return engine_; }
 
@@ -38,6 +41,7 @@ public:
 
     /// What clients of the library's server are connected with.
     mtcp::connect_options connect_options() const noexcept;
+    mtcp::connect_options tcp_options() const noexcept;
 
     /// A blocking client. Throws failure_exit.
     client connect(const mtcp::connect_options& settings) const;
@@ -76,6 +80,7 @@ public:
 private:
     void warm_up();
 
+    std::string wanted_;  // transport
     bool spin_;
     bool sleep_;
     mtcp::engine wanted_engine_;

@@ -27,8 +27,12 @@ result<> wait_for_room(client& client, std::error_code refused) noexcept {
     return client.flush(bench_patience);
 }
 
-/// Copies each message from a source that stays in the cache, and numbers it.
-template <stamping Stamping>
+/// copied: from a source that stays in the cache. in_place: the sender writes where the message is read; what it writes here is the number of
+/// the message, at both ends, and the time is that of handing over.
+enum class payload : std::uint8_t { copied, in_place };
+
+/// Numbers each message.
+template <stamping Stamping, payload Payload>
 result<> send_stream(client& client, std::uint64_t count, std::span<const std::byte> source) noexcept {
     const std::size_t size = source.size();
     for (std::uint64_t sequence = 0; sequence < count;) {
@@ -38,7 +42,7 @@ result<> send_stream(client& client, std::uint64_t count, std::span<const std::b
             continue;
         }
         const std::span<std::byte> target = writer->space();
-        if (size != 0) std::memcpy(target.data(), source.data(), size);
+        if (Payload == payload::copied && size != 0) std::memcpy(target.data(), source.data(), size);
         bench::stamp<Stamping>(target.first(size), sequence++);
         if (auto committed = writer->advance(size).commit(); !committed) [[unlikely]]
             return committed;
@@ -46,13 +50,14 @@ result<> send_stream(client& client, std::uint64_t count, std::span<const std::b
     return client.flush(bench_patience);
 }
 
+template <payload Payload>
 measurement measure(const bench_site& site, client& client, std::uint64_t count, std::size_t size) {
     const std::vector<std::byte> source(size, std::byte{0x5a});
     site.begin(client, {.work = bench::work::stream, .count = count, .size = size});
 
     const bench::usage before = bench::usage_now(client.system_calls());
     const std::uint64_t start = bench::now_ns();
-    const auto sent = bench::with_stamping(size, [&](auto stamping) { return send_stream<stamping.value>(client, count, source); });
+    const auto sent = bench::with_stamping(size, [&](auto stamping) { return send_stream<stamping.value, Payload>(client, count, source); });
     site.checked(sent);
     const auto report = client.read(bench_patience);
     const std::uint64_t end = bench::now_ns();
@@ -67,6 +72,35 @@ measurement measure(const bench_site& site, client& client, std::uint64_t count,
             .receiver = told.usage};
 }
 
+/// One row of mnet alone.
+template <payload Payload>
+bench_row row_alone(const bench_options& options, bench_site& site, client& client, std::size_t size, bench_report& report) {
+    const auto ours = [&](std::uint64_t count) { return measure<Payload>(site, client, count, size); };
+    const std::uint64_t count = calibrate(options.seconds / options.rounds, ours);
+    const contender mnet{.round = [&] { return ours(count); }};
+    return {.size = size,
+            .measured = compete(mnet, std::nullopt, order::taking_turns, options.rounds, report.progress_of(size)),
+            .payload = Payload == payload::in_place ? "in_place" : "copied",
+            .transport = std::string(client.transport())};
+}
+
+bench_row row_beside_plain(const bench_options& options, bench_site& site, client& client, std::optional<bench::plain::connection>& plain,
+                           std::size_t size, bench_report& report) {
+    const auto ours = [&](std::uint64_t count) { return measure<payload::copied>(site, client, count, size); };
+    const auto theirs = [&](std::uint64_t count) { return site.checked_plain(bench::plain::measure_stream(*plain, count, size)); };
+    const std::uint64_t count = calibrate(options.seconds / options.rounds, ours);
+    std::optional<contender> other;
+    if (plain) {
+        theirs(count / 4 + 1);
+        other.emplace(contender{.round = [&] { return theirs(count); }});
+    }
+    const contender mnet{.round = [&] { return ours(count); }};
+    return {.size = size,
+            .measured = compete(mnet, other, order::taking_turns, options.rounds, report.progress_of(size)),
+            .payload = "copied",
+            .transport = std::string(client.transport())};
+}
+
 }  // namespace
 
 std::span<const std::size_t> sizes_or(const bench_options& options, std::span<const std::size_t> own) noexcept {
@@ -74,23 +108,22 @@ std::span<const std::size_t> sizes_or(const bench_options& options, std::span<co
 }
 
 exit_code stream_rows(const bench_options& options, bench_site& site, std::string_view work, std::span<const std::size_t> sizes) {
-    client client = site.connect(site.connect_options());
+    client first = site.connect(site.connect_options());
+    std::optional<client> over_tcp;
+    if (site.has_both()) over_tcp.emplace(site.connect(site.tcp_options()));
     std::optional<bench::plain::connection> plain;
     if (site.has_plain()) plain.emplace(site.connect_plain(std::ranges::max(sizes)));
 
     bench_report report(options, work, site);
     for (const std::size_t size : sizes) {
         report.progress(size_text(size) + ", warming up");
-        const auto ours = [&](std::uint64_t count) { return measure(site, client, count, size); };
-        const auto theirs = [&](std::uint64_t count) { return site.checked_plain(bench::plain::measure_stream(*plain, count, size)); };
-        const std::uint64_t count = calibrate(options.seconds / options.rounds, ours);
-        std::optional<contender> other;
-        if (plain) {
-            theirs(count / 4 + 1);
-            other.emplace(contender{.round = [&] { return theirs(count); }});
+        if (!over_tcp) {
+            report.add(row_beside_plain(options, site, first, plain, size, report));
+            continue;
         }
-        const contender mnet{.round = [&] { return ours(count); }};
-        report.add({.size = size, .measured = compete(mnet, other, order::taking_turns, options.rounds, report.progress_of(size))});
+        const bench_row in_place = row_alone<payload::in_place>(options, site, first, size, report);
+        const bench_row copied = row_alone<payload::copied>(options, site, first, size, report);
+        report.add(in_place, copied, row_beside_plain(options, site, *over_tcp, plain, size, report));
     }
     return report.verdict();
 }

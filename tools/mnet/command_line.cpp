@@ -223,7 +223,9 @@ void describe_bench(CLI::App& app, bench_options& options) {
     app.add_flag("--flood", options.flood, "latency: one more client floods mnet's server meanwhile; without the plain program");
     app.add_option("--hgrm", options.hgrm, "latency: write the distributions to FILE and its neighbours, for HdrHistogram's plotter")
         ->type_name("FILE");
-    add_choice<std::string>(app, "--transport", options.transport, {{"tcp", "tcp"}, {"unix", "unix"}}, "of a server of our own [tcp]")
+    add_choice<std::string>(app, "--transport", options.transport,
+                            {{"tcp", "tcp"}, {"unix", "unix"}, {"shm", "shm"}, {"auto", "auto"}},
+                            "auto: TCP that moves to shared memory by itself, and TCP beside it in table and stream [table auto, else tcp]")
         ->type_name("NAME");
     app.add_option("--connect", options.connect, "measure the `mnet serve --bench` that listens there")->type_name("ADDRESS");
     add_engine(app, options.engine, "how both sides talk to the kernel [auto]");
