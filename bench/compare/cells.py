@@ -13,6 +13,7 @@ TITLES = {
     "mnet": "mnet",
     "mnet-epoll": "mnet, epoll",
     "mnet-uring": "mnet, io_uring",
+    "mnet-shared": "mnet, shared memory",
     "asio": "Asio",
     "libuv": "libuv",
     "libevent": "libevent",
@@ -94,11 +95,16 @@ class Contender:
         return self.name.startswith("mnet")
 
     def does(self, cell):
+        if self.name == "mnet-shared":
+            return cell.work in ("stream", "pingpong")
         return self.is_mnet or cell.work != "latency"
 
     def command(self, cell, seconds):
         before = ["bench"] if self.is_mnet else []
-        return [str(self.program), *before, *cell.arguments(seconds), *self.options]
+        options = [*self.options]
+        if self.name == "mnet-shared" and cell.work == "stream":  # as iceoryx does it
+            options += ["--payload", "in_place"]
+        return [str(self.program), *before, *cell.arguments(seconds), *options]
 
 
 def contenders_of(folder, wanted_peers):
@@ -110,6 +116,8 @@ def contenders_of(folder, wanted_peers):
         found = [Contender(f"mnet-{engine}", tool, (*rounds, "--engine", engine)) for engine in ("epoll", "uring")]
     else:
         found = [Contender("mnet", tool, rounds)]
+    if "--payload" in known:
+        found.append(Contender("mnet-shared", tool, (*rounds, "--transport", "shm")))
     missing = []
     for peer in PEERS:
         if peer not in wanted_peers:

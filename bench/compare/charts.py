@@ -6,7 +6,7 @@ import subprocess
 from cells import TITLES
 
 COLOURS = {
-    "plain": "#000000", "mnet": "#d62728", "mnet-epoll": "#d62728", "mnet-uring": "#ff7f0e", "asio": "#1f77b4", "libuv": "#2ca02c",
+    "plain": "#000000", "mnet": "#d62728", "mnet-epoll": "#d62728", "mnet-uring": "#ff7f0e", "mnet-shared": "#e377c2", "asio": "#1f77b4", "libuv": "#2ca02c",
     "libevent": "#9467bd", "zeromq": "#8c564b", "zeromq-ipc": "#c49c94", "nng": "#7f7f7f", "nng-ipc": "#c7c7c7", "iceoryx": "#17becf",
 }
 HEAD = """set terminal svg size 900,560 dynamic enhanced font 'sans-serif,13' background '#ffffff'

@@ -25,6 +25,23 @@ METHOD = """## How it was measured
 """
 
 
+TRIED = """## Where it falls short, and what was tried
+
+- *Stream, io_uring, from 16 KiB*: bytes that come in bulk are received by a poll that repeats and a receive into the window, since a repeated receive into provided buffers costs a
+  copy more. Larger provided buffers, incremental ones, a receive at once after each, and windows of 512 KiB and 1 MiB were slower or the same. epoll is ahead there because it polls the socket
+  itself, not a ring; `engine = epoll` is the choice for a few fast streams.
+- *Stream, both*: cuts at `snd_mss`, as bulk senders are advised, cost 8 % against a window that ends below four segments (docs/adr/0008); `MSG_ZEROCOPY` and fixed socket buffers lose on loopback.
+- *Round trip, blocking*: plain sockets wait in `recv`; a client that can be closed, stopped and posted to from another thread waits in `epoll_wait` and receives then. Measured with
+  plain sockets alone, on one processor, these two calls are 1.10 of the one. A `recv` that such calls could end without losing input was not found.
+- *Round trip, spinning*: the rest is the look at the clock and at the mailbox between two polls.
+- *Echo, epoll*: as many system calls as the plain program; the difference is the benchmark server's coroutine, 177 instructions an echoed message (tests/guard/record.txt).
+- *Shared memory*: a hand-over costs the transfer of two to four cache lines between two processors, and that is this machine's, and another on another day: the round trip of one line is
+  measured as the limit. Prefetching the ends of the messages to come, on both sides, and memory that is used in turns (32 long messages) halved it; larger batches and larger parts changed nothing.
+- *One client floods*: one more client that takes what processor time sender and server leave; when it competed for their two processors, time slices of 4 ms were most of the 99th percentile.
+- *100,000 clients*: `scripts/many_idle` holds them in several processes at the same time, since one may open 20,000 descriptors here.
+"""
+
+
 def size_text(size):
     return f"{size >> 20} MiB" if size >= 1 << 20 else f"{size >> 10} KiB" if size >= 1 << 10 else f"{size} B"
 
@@ -90,9 +107,9 @@ class Report:
             parts += [self.chart("memory"), self.medians(self.of("idle"), "bytes_per_client")]
         if self.of("latency"):
             parts.append("## One client floods\n\n5,000 messages a second of 100 clients, an open loop (`mnet bench latency`), without and with one more client that sends as fast as "
-                         "the server\ntakes it. Median and 99th percentile from the intended send time, microseconds. Sender, flood and server share this machine's processors.\n")
+                         "the server\ntakes it. Median and 99th percentile from the intended send time, microseconds. The sender keeps one processor; flood and\nserver share another, the flood only what the server leaves of it.\n")
             parts.append(self.latencies("latency"))
-        parts += [self.costs(), self.left_out(), METHOD.format(**self.settings)]
+        parts += [self.costs(), TRIED, self.left_out(), METHOD.format(**self.settings)]
         return "\n".join(part for part in parts if part)
 
     def head(self):

@@ -11,6 +11,9 @@ BULK_BYTES = 16 << 10
 IDLE_BYTES_MAX = 1024
 FLOODED_P99_MAX = 10
 SHARED_MEMORY = {"iceoryx"}
+HANDED_OVER_NS_MAX = 28.5
+SHARED_TRIP_NS_MAX = 200
+AHEAD_OF_SHARED_MIN = 10
 
 
 @dataclass(frozen=True)
@@ -75,12 +78,15 @@ def time_key(cell):
 
 
 def targets(results, cells):
-    """T2 to T5 of the project: a verdict for each cell that was measured."""
+    """T1 to T5 of the project: a verdict for each cell that was measured."""
     verdicts = []
     engines = sorted(name for name in results.contenders() if name.startswith("mnet"))
     for engine in engines:
         for cell in cells:
             if not results.rows(cell, engine):
+                continue
+            if engine == "mnet-shared":
+                verdicts += shared_verdicts(results, cell, engine)
                 continue
             if cell.work == "idle":
                 verdicts.append(idle_verdict(results, cell, engine))
@@ -92,6 +98,18 @@ def targets(results, cells):
             verdicts += ratio_verdict(results, cell, engine)
             if cell.work != "pingpong":
                 verdicts += peer_verdicts(results, cell, engine)
+    return verdicts
+
+
+def shared_verdicts(results, cell, engine):
+    own = results.spread(cell, engine, time_key(cell))
+    if cell.work == "pingpong":
+        return [Verdict("T1", engine, cell, f"at most {SHARED_TRIP_NS_MAX} ns", f"{own.median:.0f} ns", own.median <= SHARED_TRIP_NS_MAX)] if cell.spin else []
+    verdicts = [Verdict("T1", engine, cell, f"at most {HANDED_OVER_NS_MAX} ns", f"{own.median:.1f} ns", own.median <= HANDED_OVER_NS_MAX)]
+    peer = results.spread(cell, "iceoryx")
+    if peer:
+        ahead = peer.median / own.median
+        verdicts.append(Verdict("T1", engine, cell, f"{AHEAD_OF_SHARED_MIN} x ahead of iceoryx", f"{ahead:.1f} x", ahead >= AHEAD_OF_SHARED_MIN))
     return verdicts
 
 
@@ -113,22 +131,20 @@ def ratio_verdict(results, cell, engine):
 
 
 def peer_verdicts(results, cell, engine):
-    """Against the fastest of those over sockets, and against shared memory, which no socket can be compared with."""
+    """Against the fastest of those over sockets. Those in shared memory are compared with mnet's own."""
     own = results.spread(cell, engine)
     verdicts = []
-    for wanted, shared in (("ahead of every peer over sockets", False), ("ahead of iceoryx (shared memory)", True)):
-        others = {}
-        for name in results.contenders():
-            if name == "plain" or name.startswith("mnet") or (name in SHARED_MEMORY) != shared:
-                continue
-            spread = results.spread(cell, name)
-            if spread:
-                others[name] = spread.median
-        if not others or own is None:
+    others = {}
+    for name in results.contenders():
+        if name == "plain" or name.startswith("mnet") or name in SHARED_MEMORY:
             continue
+        spread = results.spread(cell, name)
+        if spread:
+            others[name] = spread.median
+    if others and own is not None:
         best = min(others, key=others.get)
         found = f"{own.median / others[best]:.2f} of {best}"
-        verdicts.append(Verdict(target_of(cell), engine, cell, wanted, found, own.median < others[best]))
+        verdicts.append(Verdict(target_of(cell), engine, cell, "ahead of every peer over sockets", found, own.median < others[best]))
     return verdicts
 
 

@@ -149,8 +149,10 @@ public:
     std::string remote_address() const { return transport_->remote_address(); }
     /// Neither closed on this side nor ended by an error. A peer that finished sending leaves it live: it can still be answered.
     bool live() const noexcept { return transport_->live(); }
-    /// What carries the bytes: "tcp", "unix", "shared_memory".
+    /// What carries the bytes: "tcp", "tls", "unix", "shared_memory".
     std::string_view transport() const noexcept { return transport_->name(); }
+    /// Who the peer is, by its verified TLS certificate: its first name. Empty where nobody verified one.
+    std::string peer_name() const { return transport_->peer_name(); }
     /// How its loop talks to the kernel: "epoll".
     std::string_view engine() const noexcept { return transport_->engine(); }
     /// Committed and not yet with the kernel, lengths included.

@@ -14,4 +14,5 @@
 #include <mnet/peer.hpp>
 #include <mnet/statistics.hpp>
 #include <mnet/task.hpp>
+#include <mnet/tls.hpp>
 #include <mnet/writer.hpp>

@@ -5,6 +5,7 @@
 // payload bytes: the 4 bytes of each length come on top, and are in the two wire counters.
 #pragma once
 #include <cstdint>
+#include <optional>
 
 namespace mnet::inline v1 {
 
@@ -13,7 +14,7 @@ struct client_statistics {
     std::uint64_t payload_bytes_sent = 0;  // of these
     std::uint64_t messages_received = 0;   // given to the user
     std::uint64_t payload_bytes_received = 0;
-    std::uint64_t wire_bytes_sent = 0;      // taken by the kernel, lengths included
+    std::uint64_t wire_bytes_sent = 0;      // taken by the kernel, lengths included; of TLS its records
     std::uint64_t wire_bytes_received = 0;  // taken from the kernel, lengths included
     std::uint64_t unsent_bytes = 0;         // committed and not yet taken by the kernel: a level, not a count
     std::uint64_t writes_refused = 0;       // times that `write` said would_block
@@ -29,7 +30,13 @@ struct network_statistics {
     std::uint64_t clients_failed = 0;    // ended by anything but end_of_stream or our own close
     std::uint64_t accept_pauses = 0;     // times that accepting stopped for want of descriptors or memory
     std::uint64_t handlers_threw = 0;
-    std::uint64_t messages_sent = 0;  // as in client_statistics, summed
+    std::uint64_t handshakes = 0;                         // TLS: those that were done, resumed ones included
+    std::uint64_t handshakes_failed = 0;                  // and those that were not
+    std::uint64_t handshakes_resumed = 0;                 // with the session of an earlier connection
+    std::uint64_t reloads = 0;                            // of the certificates
+    std::uint64_t reloads_failed = 0;                     // the old ones stayed in use: network::reload_error says why
+    std::optional<std::int64_t> certificate_days_left{};  // until the first certificate expires; nothing without TLS
+    std::uint64_t messages_sent = 0;                      // as in client_statistics, summed
     std::uint64_t payload_bytes_sent = 0;
     std::uint64_t messages_received = 0;
     std::uint64_t payload_bytes_received = 0;

@@ -128,4 +128,10 @@ std::size_t unacknowledged_bytes_of(int descriptor) noexcept {
     return static_cast<std::size_t>(bytes);
 }
 
+bool is_over(int descriptor) noexcept {
+    tcp_info about{};
+    socklen_t length = sizeof(about);
+    return ::getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &about, &length) == 0 && about.tcpi_state == TCP_CLOSE;
+}
+
 }  // namespace mnet::inline v1::io

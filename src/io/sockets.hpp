@@ -33,4 +33,7 @@ void remove_socket_file(int descriptor) noexcept;
 
 std::size_t unacknowledged_bytes_of(int descriptor) noexcept;
 
+/// Whether the connection of a TCP socket is over, by a reset too: what is not acknowledged then never will be.
+bool is_over(int descriptor) noexcept;
+
 }  // namespace mnet::inline v1::io

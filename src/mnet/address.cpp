@@ -8,6 +8,7 @@ namespace mnet::inline v1 {
 namespace {
 
 constexpr std::string_view tcp_scheme = "tcp://";
+constexpr std::string_view tls_scheme = "tls://";
 constexpr std::string_view unix_scheme = "unix://";
 constexpr std::string_view shared_memory_scheme = "shm://";
 constexpr std::size_t shared_memory_name_bytes_max = 96;
@@ -65,6 +66,11 @@ result<address> parse_tcp(std::string_view text) {
 result<address> address::parse(std::string_view text) {
     if (text.starts_with(unix_scheme)) return parse_unix(text.substr(unix_scheme.size()));
     if (text.starts_with(shared_memory_scheme)) return parse_shared_memory(text.substr(shared_memory_scheme.size()));
+    if (text.starts_with(tls_scheme)) {
+        auto beneath = parse_tcp(text.substr(tls_scheme.size()));
+        if (beneath) beneath->tls = true;
+        return beneath;
+    }
     if (text.starts_with(tcp_scheme)) text.remove_prefix(tcp_scheme.size());
     return parse_tcp(text);
 }
@@ -74,7 +80,7 @@ std::string address::text() const {
     if (what == kind::unix_abstract) return std::string(unix_scheme) + "@" + path;
     if (what == kind::shared_memory) return std::string(shared_memory_scheme) + path;
     const bool brackets = host.find(':') != std::string::npos;
-    return (brackets ? "[" + host + "]" : host) + ":" + std::to_string(port);
+    return std::string(tls ? tls_scheme : "") + (brackets ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
 }  // namespace mnet::inline v1

@@ -24,13 +24,14 @@ const char* describe(errc code) noexcept {
             return "the message is longer than allowed; raise message_bytes_max (reading) or reserve more (writing). "
                    "If it should be short, the peer does not speak this protocol";
         case errc::peer_speaks_tls:
-            return "the peer speaks TLS; this end does not: let both speak plain, or put a TLS proxy in between";
+            return "the peer speaks TLS; this end does not: connect with tls://, or set .tls";
         case errc::peer_speaks_http:
             return "the peer speaks HTTP; this is a message port, check the address and the port";
         case errc::unexpected_proxy_header:
             return "a proxy sent a PROXY v2 header, which this end does not take; switch it off in the proxy";
         case errc::invalid_address:
-            return "this is no address; write host:port, [v6]:port, tcp://host:port, unix:///path, unix://@name or shm://name";
+            return "this is no address; write host:port, [v6]:port, tcp://host:port, tls://host:port, unix:///path, unix://@name or "
+                   "shm://name";
         case errc::blocks_the_loop:
             return "waiting here would stop every client of this event loop; use the async_ form in a coroutine";
         case errc::too_many_clients:

@@ -9,11 +9,15 @@ namespace mnet::inline v1::mtcp::detail {
 namespace {
 
 constexpr std::chrono::milliseconds retry_after{100};
+constexpr std::chrono::milliseconds handshakes_after{5};
 
 }  // namespace
 
 acceptor::acceptor(worker& worker, network_core& network, door which) noexcept
-    : worker_(worker), network_(network), which_(which), retry_(this, [](void* self) noexcept { static_cast<acceptor*>(self)->resume(); }) {}
+    : worker_(worker),
+      network_(network),
+      which_(which),
+      retry_(this, [](void* self) noexcept { static_cast<acceptor*>(self)->resume(); }) {}
 
 result<io::endpoint> acceptor::listen(const io::endpoint& where, const io::listen_settings& settings) {
     auto bound = worker_.loop().listen(*this, where, settings);
@@ -42,14 +46,25 @@ void acceptor::accepted(result<int> client) noexcept {
     } else {
         network_.admit_beside(worker_, *client);
     }
-    if (open()) worker_.loop().accept(*this);
+    go_on();
+}
+
+/// Accepts the next, or waits until there is room for another handshake.
+void acceptor::go_on() noexcept {
+    if (!open()) return;
+    if (network_.may_accept(worker_)) {
+        worker_.loop().accept(*this);
+    } else {
+        paused_ = true;
+        worker_.loop().set(retry_, worker_.loop().now() + handshakes_after);
+    }
 }
 
 void acceptor::resume() noexcept {
     if (!paused_) return;
     paused_ = false;
     worker_.loop().cancel(retry_);
-    worker_.loop().accept(*this);
+    go_on();
 }
 
 }  // namespace mnet::inline v1::mtcp::detail

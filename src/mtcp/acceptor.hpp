@@ -22,6 +22,7 @@ public:
 
 private:
     void accepted(result<int> client) noexcept override;
+    void go_on() noexcept;
     void resume() noexcept;
 
     worker& worker_;

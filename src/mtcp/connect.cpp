@@ -15,7 +15,7 @@ namespace {
 
 task<result<client>> dial_on(detail::worker& where, std::string_view address, const connect_options& options) {
     return detail::dial_on(where, std::string(address), detail::limits_of(options), detail::dial_span(options),
-                           detail::beside_of(options));
+                           detail::carrying_of(options));
 }
 
 task<result<client>> fail_with(std::error_code why) { co_return failure(why); }

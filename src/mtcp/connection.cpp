@@ -1,4 +1,4 @@
-// A connection's life in turns of its loop: the handler's run, bytes in, bytes out, posts from other threads, and the books.
+// A connection's life in turns of its loop: the handler's run, bytes in, bytes out, and posts from other threads.
 #include "mtcp/connection.hpp"
 
 #include "base/assert.hpp"
@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <tuple>
 #include <utility>
 
 namespace mnet::inline v1::mtcp::detail {
@@ -63,7 +62,12 @@ void connection::serve() noexcept {
     if (worker_.stopping()) {
         end(std::make_error_code(std::errc::operation_canceled));
     } else if (shape_ == shape::messages) {
-        worker_.loop().receive(*this);
+        if (secure_) {
+            borrow();
+            pull();  // messages may have come with the handshake's end
+        } else {
+            worker_.loop().receive(*this);
+        }
     } else {
         run_handler();
     }
@@ -92,7 +96,7 @@ void connection::handler_finished() noexcept {
 
 void connection::serve_blocking() noexcept {
     own();
-    if (memory_ && !wait_for_greeting()) return;
+    if ((memory_ || secure_) && !wait_for_greeting()) return;
     handler_running_ = true;
     worker_.network()->enter(*this);
     const std::error_code reason = outcome_of([this] { return worker_.network()->blocking()(client_); });
@@ -107,9 +111,11 @@ void connection::serve_blocking() noexcept {
 
 /// Whether the peer came; else the connection ends by itself.
 bool connection::wait_for_greeting() noexcept {
-    while (phase_ == phase::open && !memory_->greeted && !worker_.stopping()) worker_.loop().run_once(io::never);
-    if (!memory_->greeted) leave_stream();
-    return memory_->greeted;
+    if (secure_) greet();
+    const bool& greeted = memory_ ? memory_->greeted : secure_->greeted;
+    while (phase_ == phase::open && !greeted && !worker_.stopping()) worker_.loop().run_once(io::never);
+    if (!greeted && phase_ == phase::open) leave_stream();
+    return greeted;
 }
 
 template <typename Handler>
@@ -128,6 +134,7 @@ std::error_code connection::outcome_of(Handler handler) noexcept {
 std::span<std::byte> connection::lend() noexcept {
     if (memory_) return memory_->bells;
     borrow();
+    if (secure_) return lend_for_ciphertext();
     if (phase_ != phase::open) {  // draining: what still comes is thrown away
         receive = {};
         in_.drop();
@@ -138,7 +145,10 @@ std::span<std::byte> connection::lend() noexcept {
 }
 
 void connection::take_input(const result<std::size_t>& bytes) noexcept {
-    if (!bytes) {
+    if (secure_) {
+        take_ciphertext(bytes);
+        if (phase_ == phase::open) (void)decrypt();
+    } else if (!bytes) {
         input_end_ = bytes.error();
     } else if (*bytes == 0) {
         input_end_ = make_error_code(errc::end_of_stream);
@@ -155,6 +165,11 @@ void connection::received(result<std::size_t> bytes) noexcept {
         bell_rang(bytes);
         return;
     }
+    if (is_shaking_hands()) {
+        take_ciphertext(bytes);
+        input_end_ ? handshake_failed(input_end_) : shake_hands();
+        return;
+    }
     take_input(bytes);
     if (phase_ == phase::draining) {
         receive = {};
@@ -169,11 +184,11 @@ void connection::input_arrived() noexcept {
     if (shape_ == shape::messages) {
         pull();
     } else if (reading_.active()) {
-        if (decoder.ready(receive) || (memory_ && fetch()) || input_end_) {
+        if (decoder.ready(receive) || has_more() || input_end_) {
             turn_ends_at = decoder.messages() + messages_a_turn_max;
             reading_.finish(worker_, {});
         } else {
-            worker_.loop().receive(*this);
+            ask_for_input();
         }
     }
 }
@@ -206,10 +221,10 @@ void connection::pull() noexcept {
             handler(client_, message_access::make(next.payload, decoder));
             continue;
         }
-        if (next.what == wire::decoded::kind::needs_more && memory_ && fetch()) continue;
+        if (next.what == wire::decoded::kind::needs_more && has_more()) continue;
         const bool more_to_come = next.what == wire::decoded::kind::needs_more && !input_end_ && phase_ == phase::open;
         if (more_to_come) {
-            worker_.loop().receive(*this);
+            ask_for_input();
         } else {
             end(why_no_more());
         }
@@ -248,6 +263,10 @@ void connection::push() noexcept {
         push_into_memory();
         return;
     }
+    if (secure_) {
+        push_ciphertext();
+        return;
+    }
     if (sending_ || phase_ == phase::opening || phase_ >= phase::closing) return;
     for (auto bytes = out_.front(); !bytes.empty(); bytes = out_.front()) {
         if (worker_.loop().sends_later(bytes.size())) out_.compact();  // it stays where it is until then: not in a window
@@ -274,7 +293,10 @@ void connection::sent(result<std::size_t> bytes) noexcept {
         return;
     }
     sending_ = false;
-    if (bytes) {
+    if (bytes && secure_) {
+        ciphertext_left(*bytes);
+        push();
+    } else if (bytes) {
         out_.taken(*bytes);
         counted_.wire_bytes_sent += *bytes;
         push();
@@ -283,8 +305,11 @@ void connection::sent(result<std::size_t> bytes) noexcept {
     }
     if (phase_ == phase::draining) {
         drained_some();
+    } else if (is_shaking_hands()) {
+        shake_hands();
     } else {
         room_came();
+        if (secure_ && phase_ == phase::open && !paused_ && !unfinished_ && secure_->has_input()) input_arrived();  // it had stalled
     }
 }
 
@@ -305,6 +330,7 @@ void connection::output_failed(std::error_code why) noexcept {
         told->account.messages_unsent += out_.unsent_messages();
     }
     output_failure_ = why;
+    if (secure_) secure_->forget_output();
     out_.shut();
 }
 
@@ -321,6 +347,7 @@ void connection::settle() noexcept {
     // A coroutine that waits for something else than input may still use its message.
     const bool message_in_use = shape_ != shape::messages && phase_ == phase::open && !reading_.active();
     if (!message_in_use) in_.settle();
+    if (secure_) settle_ciphertext();
     publish();
 }
 
@@ -350,32 +377,6 @@ void connection::deliver_posts() noexcept {
     if (send.writer_open) posts_waiting_ = true;
     if (posts_waiting_ || !box_->close_requested()) return;
     end(make_error_code(errc::already_closed));
-}
-
-void connection::publish() noexcept {
-    struct published {
-        entry what;
-        std::uint64_t client_statistics::* counter;
-    };
-    static constexpr std::array<published, std::tuple_size_v<decltype(told_)>> all{{
-        {entry::messages_sent, &client_statistics::messages_sent},
-        {entry::payload_bytes_sent, &client_statistics::payload_bytes_sent},
-        {entry::messages_received, &client_statistics::messages_received},
-        {entry::payload_bytes_received, &client_statistics::payload_bytes_received},
-        {entry::wire_bytes_sent, &client_statistics::wire_bytes_sent},
-        {entry::wire_bytes_received, &client_statistics::wire_bytes_received},
-        {entry::writes_refused, &client_statistics::writes_refused},
-        {entry::pauses, &client_statistics::pauses},
-    }};
-    const client_statistics now = statistics();
-    ledger& accounts = worker_.accounts();
-    const auto tell = [&]<std::size_t index>() {
-        const auto low_half = static_cast<std::uint32_t>(now.*all[index].counter);
-        if (low_half != told_[index]) accounts.add(all[index].what, low_half - std::exchange(told_[index], low_half));
-    };
-    [&]<std::size_t... index>(std::index_sequence<index...>) {
-        (tell.template operator()<index>(), ...);
-    }(std::make_index_sequence<all.size()>());
 }
 
 }  // namespace mnet::inline v1::mtcp::detail

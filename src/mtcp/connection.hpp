@@ -6,17 +6,19 @@
 // The input may end before (`input_end_`), and the output may fail (`output_failure_`); an open connection lives on with what is left,
 // until its handler or its owner closes it. So whole messages that arrived can be read, and a peer that finished sending gets its answers.
 //
-// Between hosts, and between users, the stream carries the frames. Where memory is shared (`share`), they go through that, and the stream
+// Between hosts, and between users, the stream carries the frames: as they are, or encrypted (`guard`). Where memory is shared (`share`), they go through that, and the stream
 // is its bell.
 //
 // connection.cpp: stream answers and state; connection_client.cpp: what client asks for; connection_close.cpp: draining and the end;
-// connection_memory.cpp: what is different in shared memory.
+// connection_looking.cpp: what can be seen of it;
+// connection_memory.cpp: what is different in shared memory; connection_secure.cpp: the same with TLS.
 #pragma once
 #include "io/loop.hpp"
 #include "mnet/mailbox.hpp"
 #include "mtcp/incoming.hpp"
 #include "mtcp/memory.hpp"
 #include "mtcp/outgoing.hpp"
+#include "mtcp/secure.hpp"
 #include "mtcp/wait.hpp"
 #include "mtcp/worker.hpp"
 
@@ -59,6 +61,15 @@ public:
 
     /// Takes over an accepted handle.
     result<> attach(int accepted) noexcept;
+
+    /// TLS for the handle that is attached next; its handler runs once the handshake is done, which `greet` begins.
+    result<> guard(std::shared_ptr<const tls::server_snapshot> settings, std::shared_ptr<handshake_ticket> ticket) noexcept;
+    void greet() noexcept;
+    void cut_handshake() noexcept;
+    bool is_shaking_hands() const noexcept;
+    bool is_guarded() const noexcept { return secure_ != nullptr; }
+    /// Of TLS, why it failed, in words.
+    std::string tls_words() const;
 
     /// Takes over the bell and the memory of two processes that have met. A served one's handler runs once the peer has greeted.
     result<> share(met&& with) noexcept;
@@ -104,11 +115,14 @@ public:
     /// Closes and drains until `due`, for whoever runs its handler.
     void end(std::error_code reason) noexcept;
     /// What `reconnect` dials by default, and how long it may take.
-    void remember_dial(std::string address, std::chrono::nanoseconds span, const beside_tcp& beside) noexcept {
+    void remember_dial(std::string address, std::chrono::nanoseconds span, const carrying& how) noexcept {
         dialed_->address = std::move(address);
         dialed_->span = span;
-        dialed_->beside = beside;
+        dialed_->how = {.beside = how.beside, .tls = how.tls};  // the words are the first dialer's
     }
+    /// Whether, and with whom, the next open connection speaks TLS.
+    void aim(far_end end) noexcept { dialed_->end = std::move(end); }
+    const far_end& aimed_at() const noexcept { return dialed_->end; }
     /// What `explain` says of a connection that could have shared memory, and doesn't.
     void remember_why_not_shared(std::string why) noexcept { dialed_->why_not_shared = std::move(why); }
 
@@ -132,6 +146,7 @@ public:
     bool live() const noexcept override;
     std::uint64_t id() const noexcept override { return id_; }
     std::string_view name() const noexcept override;
+    std::string peer_name() const override;
     std::string_view engine() const noexcept override { return worker_.loop().name(); }
     std::uint64_t system_calls() const noexcept override { return worker_.loop().counted().system_calls; }
     network_statistics loop_statistics() noexcept override;
@@ -156,7 +171,8 @@ private:
         limits bounds;
         std::string address{};
         std::chrono::nanoseconds span{0};
-        beside_tcp beside{};
+        carrying how{};
+        far_end end{};
         std::string why_not_shared{};
         std::unique_ptr<worker> own_worker{};
         std::uint64_t reconnects = 0;
@@ -248,6 +264,26 @@ private:
     void finish_in_memory() noexcept;
     void run_for_memory(std::chrono::nanoseconds due, bool for_input) noexcept;
 
+    bool guard_dialed() noexcept;
+    void shake_hands() noexcept;
+    void handshake_done() noexcept;
+    void handshake_failed(std::error_code why) noexcept;
+    static void on_secure_timer(void* self) noexcept;
+    void rest() noexcept;
+    void awoke() noexcept;
+    void ask_for_input() noexcept;
+    std::span<std::byte> lend_for_ciphertext() noexcept;
+    void take_ciphertext(const result<std::size_t>& bytes) noexcept;
+    void judge_machine() noexcept;
+    bool decrypt() noexcept;
+    result<> fill_with_plaintext() noexcept;
+    bool seal() noexcept;
+    void push_ciphertext() noexcept;
+    void ciphertext_left(std::size_t bytes) noexcept;
+    bool say_goodbye() noexcept;
+    void settle_ciphertext() noexcept;
+    bool has_more() noexcept { return memory_ ? fetch() : secure_ && decrypt(); }
+
     void begin_close(std::error_code reason, std::chrono::nanoseconds due, bool renews) noexcept;
     void drained_some() noexcept;
     void drain() noexcept;
@@ -287,6 +323,7 @@ private:
     wait flushing_;  // also: closing
     std::unique_ptr<ending> ending_{};
     std::unique_ptr<memory> memory_{};
+    std::unique_ptr<secure> secure_{};
     counts counted_{};
     std::array<std::uint32_t, 8> told_{};  // what the ledger knows, by `published`: the low half is enough for a difference
     union {

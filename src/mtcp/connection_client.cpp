@@ -9,16 +9,8 @@
 #include <algorithm>
 #include <optional>
 #include <stop_token>
-#include <unistd.h>
 
 namespace mnet::inline v1::mtcp::detail {
-
-namespace {
-
-/// The address of a process that has none of its own.
-std::string process_text(pid_t process) { return "shm://process-" + std::to_string(process); }
-
-}  // namespace
 
 // Writing -------------------------------------------------------------------------------------------------------------------------
 
@@ -137,7 +129,7 @@ result<> connection::finish_flush() noexcept {
 // Reading -------------------------------------------------------------------------------------------------------------------------
 
 void connection::withdraw_receive() noexcept {
-    if (phase_ == phase::open && !memory_) worker_.loop().cancel_receive(*this);
+    if (phase_ == phase::open && !memory_ && !is_shaking_hands()) worker_.loop().cancel_receive(*this);
 }
 
 /// What `fill_now` says when the kernel has nothing.
@@ -153,6 +145,7 @@ result<> connection::fill_now() noexcept {
         if (take_run()) return {};
         return failure(errc::no_data_yet);
     }
+    if (secure_) return fill_with_plaintext();
     const auto room = lend();
     const result<std::size_t> bytes =
         room.empty() ? result<std::size_t>(failure(std::errc::not_enough_memory)) : worker_.loop().try_receive(*this, room);
@@ -191,7 +184,7 @@ result<> connection::fill(const operation& op) noexcept {
     std::chrono::nanoseconds spin_until{0};
     while (!decoder.ready(receive)) {
         if (worker_.stopping()) return failure(std::errc::operation_canceled);
-        const bool told_by_loop = !memory_ && spin.count() == 0 && worker_.loop().emptied(*this);
+        const bool told_by_loop = !memory_ && !(secure_ && secure_->has_input()) && spin.count() == 0 && worker_.loop().emptied(*this);
         const auto filled = told_by_loop ? nothing_yet() : fill_now();
         if (filled) {
             if (worker_.mail()->has_calls()) attend();
@@ -214,7 +207,7 @@ result<> connection::fill(const operation& op) noexcept {
             continue;
         }
         publish();
-        worker_.loop().receive(*this);
+        ask_for_input();
         const auto ran = run_until(op, *due, true);
         withdraw_receive();
         if (!ran && !decoder.ready(receive)) return ran;
@@ -257,7 +250,7 @@ bool connection::start_fill(std::coroutine_handle<> waiting, const operation& op
         reading_.set_outcome({});
         return false;
     }
-    if (memory_ && !turn_is_over && phase_ == phase::open && fetch()) {
+    if (!turn_is_over && phase_ == phase::open && has_more()) {
         reading_.set_outcome({});
         return false;
     }
@@ -275,7 +268,7 @@ bool connection::start_fill(std::coroutine_handle<> waiting, const operation& op
     if (turn_is_over) {
         go_on_later();
     } else {
-        worker_.loop().receive(*this);
+        ask_for_input();
     }
     return true;
 }
@@ -309,89 +302,6 @@ bool connection::is_mine() noexcept {
     auto owner = std::thread::id{};
     return worker_.owner().compare_exchange_strong(owner, std::this_thread::get_id(), std::memory_order_relaxed) ||
            owner == std::this_thread::get_id();
-}
-
-bool connection::live() const noexcept {
-    const bool input_failed = input_end_ && input_end_ != errc::end_of_stream;
-    return phase_ == phase::open && !input_failed && !output_failure_;
-}
-
-std::string_view connection::name() const noexcept {
-    if (memory_) return "shared_memory";
-    return unix_ ? "unix" : "tcp";
-}
-
-std::string connection::local_address() const {
-    if (memory_) return role_ == role::served ? memory_->address : process_text(::getpid());
-    const auto where = worker_.loop().local_endpoint(*this);
-    return where ? where->text() : std::string();
-}
-
-std::string connection::remote_address() const {
-    if (memory_) return role_ == role::served ? process_text(memory_->peer.process) : memory_->address;
-    const auto where = worker_.loop().remote_endpoint(*this);
-    return where ? where->text() : std::string();
-}
-
-client_statistics connection::statistics() const noexcept {
-    client_statistics now{.messages_sent = send.messages,
-                          .payload_bytes_sent = committed_bytes() - send.messages * wire::header_bytes,
-                          .messages_received = decoder.messages(),
-                          .payload_bytes_received = decoder.payload_bytes(),
-                          .wire_bytes_sent = counted_.wire_bytes_sent,
-                          .wire_bytes_received = counted_.wire_bytes_received,
-                          .unsent_bytes = unsent_bytes(),
-                          .writes_refused = counted_.writes_refused,
-                          .pauses = counted_.pauses};
-    if (dialed_) {
-        now.messages_received += dialed_->messages_received;
-        now.payload_bytes_received += dialed_->payload_bytes_received;
-        now.reconnects = dialed_->reconnects;
-    }
-    return now;
-}
-
-network_statistics connection::loop_statistics() noexcept {
-    publish();
-    return worker_.statistics();
-}
-
-std::string connection::explain() const {
-    const std::string unsent = std::to_string(unsent_bytes()) + " bytes unsent";
-    if (phase_ == phase::opening) return "not connected";
-    if (phase_ == phase::draining) return "closing: " + unsent + ", " + std::to_string(unacknowledged()) + " not acknowledged";
-    if (phase_ > phase::draining) return "closed" + (close_reason_ ? ": " + close_reason_.message() : std::string());
-    if (output_failure_) return "sending failed: " + output_failure_.message();
-    std::string state = "open";
-    if (paused_) state = "not read until half of its unsent bytes have left";
-    if (input_end_ == errc::end_of_stream)
-        state = "the peer finished sending";
-    else if (input_end_)
-        state = "receiving failed: " + input_end_.message();
-    if (memory_) state += ", in shared memory";
-    if (dialed_ && !dialed_->why_not_shared.empty()) state += ", not in shared memory: " + dialed_->why_not_shared;
-    return state + "; " + unsent + (sending_ ? ", the peer takes no more at present" : "");
-}
-
-std::shared_ptr<mnet::detail::mailbox> connection::box() {
-    auto made = worker_.network() != nullptr ? worker_.network()->box_of(*this) : make_box();
-    if (phase_ > phase::open) made->shut();
-    return made;
-}
-
-const std::shared_ptr<connection_box>& connection::make_box() {
-    if (!box_) {
-        const connection_box::bounds bounds{.posted_bytes_max = limits_in_force().unsent_bytes_max,
-                                            .message_bytes_max = limits_in_force().message_bytes_max};
-        box_ = std::make_shared<connection_box>(id_, bounds, worker_.mail());
-        box_->owner = this;
-    }
-    return box_;
-}
-
-std::vector<std::shared_ptr<mnet::detail::mailbox>> connection::other_boxes() {
-    if (worker_.network() == nullptr) return {};
-    return worker_.network()->boxes_but(id_);
 }
 
 }  // namespace mnet::inline v1::mtcp::detail

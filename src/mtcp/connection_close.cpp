@@ -1,5 +1,6 @@
 // How a connection opens and ends: connecting, half-close, draining with a deadline, and the account of what was delivered.
 #include "base/assert.hpp"
+#include "io/sockets.hpp"
 #include "mtcp/connection.hpp"
 #include "mtcp/dial.hpp"
 #include "mtcp/network_core.hpp"
@@ -31,12 +32,21 @@ bool connection::start_open(const io::endpoint& where, std::coroutine_handle<> w
 }
 
 result<> connection::finish_open() noexcept {
-    if (phase_ == phase::open) return {};
+    if (phase_ == phase::open && !is_shaking_hands()) return {};
     return failure(reading_.outcome());
 }
 
 void connection::connected(result<> outcome) noexcept {
     const turn turn(worker_);
+    if (outcome && dialed_->end.tls) {
+        opened();
+        if (guard_dialed()) {
+            greet();  // and then reading_ ends
+            return;
+        }
+        outcome = failure(std::errc::not_enough_memory);
+        phase_ = phase::opening;
+    }
     reading_.set_outcome(outcome ? std::error_code{} : outcome.error());
     if (outcome) opened();
     reading_.finish(worker_, reading_.outcome());
@@ -57,6 +67,7 @@ result<> connection::open(const io::endpoint& where, std::chrono::nanoseconds du
             return ran;
         }
     }
+    while (phase_ == phase::draining || phase_ == phase::closing) worker_.loop().run_once(io::never);  // after a failed handshake
     return finish_open();
 }
 
@@ -71,6 +82,7 @@ result<> connection::reconnect(std::string_view address) {
     }
     in_.drop();
     memory_.reset();
+    secure_.reset();
     dialed_->messages_received += decoder.messages();
     dialed_->payload_bytes_received += decoder.payload_bytes();
     ending_.reset();
@@ -78,7 +90,7 @@ result<> connection::reconnect(std::string_view address) {
     out_.reopen();
     half_closed_ = paused_ = sending_ = false;
     phase_ = phase::opening;
-    auto dialed = dial(*this, dialed_->address, dialed_->span, dialed_->beside, {});
+    auto dialed = dial(*this, dialed_->address, dialed_->span, dialed_->how, {});
     if (!dialed) {
         phase_ = phase::closed;
         close_reason_ = dialed.error();
@@ -142,7 +154,7 @@ void connection::drain() noexcept {
     const turn turn(worker_);
     push();
     const auto now = worker_.loop().now();
-    if (!output_failure_ && out_.unsent_bytes() == 0 && !half_closed_) {
+    if (!output_failure_ && out_.unsent_bytes() == 0 && !half_closed_ && (!secure_ || say_goodbye())) {
         half_closed_ = true;
         if (memory_) {
             finish_in_memory();
@@ -150,7 +162,9 @@ void connection::drain() noexcept {
             output_failure_ = finished.error();
         }
     }
-    const bool done = out_.unsent_bytes() == 0 && unacknowledged() == 0;
+    // A peer that finished, closed, and then got our last bytes has reset the connection: no receive would tell of it any more.
+    const bool over = half_closed_ && !memory_ && !unix_ && worker_.loop().has_descriptors() && io::is_over(handle);
+    const bool done = half_closed_ && out_.unsent_bytes() == 0 && (over || unacknowledged() == 0);
     if (output_failure_ || done || now >= ending_->due) {
         leave_stream();
         return;
@@ -162,7 +176,7 @@ void connection::drain() noexcept {
 /// The end of the stream, whatever was reached.
 void connection::leave_stream() noexcept {
     if (phase_ >= phase::closing) return;
-    const bool was_open = phase_ != phase::opening;
+    const bool was_open = phase_ != phase::opening && !is_shaking_hands();
     if (was_open) {
         const delivery all = account();
         if (ending* const told = make_ending()) told->account = all;
@@ -176,6 +190,10 @@ void connection::leave_stream() noexcept {
         worker_.loop().cancel(memory_->giving_back);
         memory_->unlink();
     }
+    if (secure_) {
+        worker_.loop().cancel(secure_->timer);
+        secure_->over();
+    }
     if (ending_) worker_.loop().cancel(ending_->timer);
     worker_.loop().close(*this);
     flushing_.finish(worker_, close_reason_);
@@ -186,6 +204,7 @@ void connection::closed() noexcept {
     phase_ = phase::closed;
     sending_ = false;
     out_.shut();
+    if (secure_) secure_->drop();
     if (!handler_running_) in_.drop();
     const bool unused = role_ == role::served ? !handler_running_ : released_;
     if (unused) let_go();
@@ -210,7 +229,7 @@ void connection::stop() noexcept {
     if (phase_ > phase::open) {
         if (ending_) ending_->due = std::min(ending_->due, worker_.stop_due());
         drain();
-    } else if (memory_ && !memory_->greeted) {
+    } else if ((memory_ && !memory_->greeted) || (is_shaking_hands() && role_ == role::served)) {
         leave_stream();
     } else if (role_ == role::served && shape_ == shape::messages) {
         end(std::make_error_code(std::errc::operation_canceled));
@@ -273,7 +292,7 @@ void connection::release() noexcept {
 
 std::uint64_t connection::unacknowledged() const noexcept {
     if (memory_) return memory_->gone ? memory_->out.untaken_bytes() : 0;  // what lies there stays readable, whoever goes
-    if (unix_ || phase_ >= phase::closing) return 0;  // a Unix socket's bytes are with the peer's when they left
+    if (unix_ || phase_ >= phase::closing) return 0;                       // a Unix socket's bytes are with the peer's when they left
     const std::uint64_t bytes = worker_.loop().unacknowledged_bytes(*this);
     return half_closed_ && bytes > 0 ? bytes - 1 : bytes;  // the end itself counts as a byte
 }

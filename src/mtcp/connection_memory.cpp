@@ -278,17 +278,20 @@ bool connection::leave_place() noexcept {
     return true;
 }
 
-/// Polls until `condition` holds, or for as long as a thread may.
+/// Polls until `condition` holds, or for as long as a thread may; longer, when much is queued that has to be copied. The reader may wait for
+/// this very processor, and gets it.
 template <typename Condition>
 void connection::wait_for_reader(Condition condition) noexcept {
-    constexpr unsigned polls_a_look_at_the_clock = 16;
-    const auto until = worker_.loop().now() + spin_for(limits_in_force(), 1);
+    constexpr unsigned polls_a_look_at_the_clock = 64;
+    const auto windows = static_cast<int>(1 + out_.unsent_bytes() / worker_.pool().window_bytes());
+    const auto until = worker_.loop().now() + windows * spin_for(limits_in_force(), 1);
     while (phase_ == phase::open && !output_failure_) {
         for (unsigned polls = 0; polls < polls_a_look_at_the_clock; ++polls) {
             if (condition()) return;
             pause_processor();
         }
         if (worker_.loop().now() >= until) return;
+        worker_.loop().give_way();
     }
 }
 

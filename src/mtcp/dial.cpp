@@ -122,6 +122,29 @@ result<acquaintance> acquaintance_named(const address& what, const beside_tcp& b
 
 constexpr std::string_view not_of_this_host = "the server is not on this host";
 
+/// What TLS there is to be with the server of an address: none; that of the options; that of the dial before; or the system's authorities.
+result<far_end> far_end_of(const address& what, const carrying& how, const far_end& before) {
+    if (!how.tls && !what.tls) return far_end{};
+    if (what.what == address::kind::shared_memory || how.beside.wanted == sharing::required) return failure(std::errc::invalid_argument);
+    far_end end{.tls = how.tls ? how.tls : before.tls, .host = what.host, .place = what.text()};
+    if (end.host.empty() && what.what == address::kind::tcp) end.host = "localhost";
+    if (!end.tls) {
+        auto settings = tls::client({}, how.words);
+        if (!settings) return failure(settings.error());
+        end.tls = settings->context();
+    }
+    return end;
+}
+
+/// Whether there is no use in trying the next endpoint.
+bool is_final(const connection& attempt, std::error_code why) noexcept {
+    return attempt.is_guarded() || why == std::errc::timed_out || why == std::errc::operation_canceled;
+}
+
+void tell_words(const connection& attempt, const carrying& how) {
+    if (how.words != nullptr) *how.words = attempt.tls_words();
+}
+
 operation until(worker& where, std::chrono::nanoseconds due) noexcept { return {.deadline = within(due - where.loop().now())}; }
 
 }  // namespace
@@ -130,22 +153,32 @@ limits limits_of(const connect_options& options) noexcept {
     return limits{.message_bytes_max = options.message_bytes_max,
                   .unsent_bytes_max = options.unsent_bytes_max,
                   .dead_after = options.dead_after,
-                  .spin = options.spin}
+                  .spin = options.spin,
+                  .handshake_timeout = options.handshake_timeout}
         .in_range();
+}
+
+carrying carrying_of(const connect_options& options) noexcept {
+    return {.beside = {.wanted = options.shared_memory, .trusted_user = options.shared_memory_user},
+            .tls = options.tls != nullptr ? options.tls->context() : nullptr,
+            .words = options.words};
 }
 
 std::chrono::nanoseconds dial_span(const connect_options& options) noexcept {
     return options.dead_after.count() > 0 ? std::min(options.dial_timeout, options.dead_after) : options.dial_timeout;
 }
 
-result<> dial(connection& target, std::string_view text, std::chrono::nanoseconds span, const beside_tcp& wanted, const operation& op) {
+result<> dial(connection& target, std::string_view text, std::chrono::nanoseconds span, const carrying& how, const operation& op) {
     auto parsed = address::parse(text);
     if (!parsed) return failure(parsed.error());
     worker& where = target.host();
     const auto now = where.loop().now();
     const auto due = std::min(now + span, op.deadline.from(now));
-    const auto sharing = sharing_in_force(wanted.wanted);
+    auto end = far_end_of(*parsed, how, target.aimed_at());
+    if (!end) return failure(end.error());
+    const auto sharing = sharing_in_force(end->tls ? sharing::off : how.beside.wanted);
     if (!sharing) return failure(sharing.error());
+    target.aim(*std::move(end));
     std::string why;
     const auto open_beside = [&](const acquaintance& whom) -> result<> {
         auto together = meet(whom, where.loop(), due, op.stop, why);
@@ -153,7 +186,7 @@ result<> dial(connection& target, std::string_view text, std::chrono::nanosecond
         return target.share(*std::move(together));
     };
     if (parsed->what == address::kind::shared_memory) {
-        const auto whom = acquaintance_named(*parsed, wanted);
+        const auto whom = acquaintance_named(*parsed, how.beside);
         return whom ? open_beside(*whom) : failure(whom.error());
     }
     auto found = resolve(where, *parsed, due, op.stop);
@@ -161,15 +194,16 @@ result<> dial(connection& target, std::string_view text, std::chrono::nanosecond
     result<> opened = failure(std::errc::host_unreachable);
     for (const io::endpoint& endpoint : *found) {
         why = not_of_this_host;
-        if (const auto whom = beside(endpoint, where, *sharing, wanted); !whom.places.empty()) {
+        if (const auto whom = beside(endpoint, where, *sharing, how.beside); !whom.places.empty()) {
             opened = open_beside(whom);
             if (opened || opened.error() == std::errc::operation_canceled) return opened;
         }
         if (*sharing == sharing::required) continue;
         if (*sharing == sharing::automatic) target.remember_why_not_shared(why);
         opened = target.open(endpoint, due, op.stop);
-        if (opened || opened.error() == std::errc::timed_out || opened.error() == std::errc::operation_canceled) break;
+        if (opened || is_final(target, opened.error())) break;
     }
+    if (!opened) tell_words(target, how);
     return opened;
 }
 
@@ -181,23 +215,26 @@ result<client> dial_blocking(const environment& world, std::string_view text, co
     auto* const target = new connection(*own, next_client_id(), connection::role::owned, connection::shape::direct, limits);
     target->adopt(std::move(own));
     client fresh = client_access::make(*target);
-    target->remember_dial(std::string(text), dial_span(options), beside_of(options));
-    if (auto opened = dial(*target, text, dial_span(options), beside_of(options), op); !opened) return failure(opened.error());
+    const carrying how = carrying_of(options);
+    target->remember_dial(std::string(text), dial_span(options), how);
+    if (auto opened = dial(*target, text, dial_span(options), how, op); !opened) return failure(opened.error());
     return fresh;
 }
 
-task<result<client>> dial_on(worker& where, std::string text, limits limits, std::chrono::nanoseconds span, beside_tcp wanted) {
+task<result<client>> dial_on(worker& where, std::string text, limits limits, std::chrono::nanoseconds span, carrying how) {
     auto parsed = address::parse(text);
     if (!parsed) co_return failure(parsed.error());
     const auto due = where.loop().now() + span;
-    const auto sharing = sharing_in_force(wanted.wanted);
+    const result<far_end> end = far_end_of(*parsed, how, {});
+    if (!end) co_return failure(end.error());
+    const auto sharing = sharing_in_force(end->tls ? sharing::off : how.beside.wanted);
     if (!sharing) co_return failure(sharing.error());
     const auto make = [&where, &limits] {
         return new connection(where, next_client_id(), connection::role::owned, connection::shape::direct, limits);
     };
     std::string why;
     if (parsed->what == address::kind::shared_memory) {
-        auto whom = acquaintance_named(*parsed, wanted);
+        auto whom = acquaintance_named(*parsed, how.beside);
         if (!whom) co_return failure(whom.error());
         task<result<met>> meeting = meet_on(where, *std::move(whom), due, why);
         result<met> together = co_await std::move(meeting);
@@ -215,7 +252,7 @@ task<result<client>> dial_on(worker& where, std::string text, limits limits, std
     result<> opened = failure(std::errc::host_unreachable);
     for (const io::endpoint& endpoint : *found) {
         why = not_of_this_host;
-        if (auto whom = beside(endpoint, where, *sharing, wanted); !whom.places.empty()) {
+        if (auto whom = beside(endpoint, where, *sharing, how.beside); !whom.places.empty()) {
             task<result<met>> meeting = meet_on(where, std::move(whom), due, why);
             result<met> together = co_await std::move(meeting);
             if (together) {
@@ -231,10 +268,12 @@ task<result<client>> dial_on(worker& where, std::string text, limits limits, std
         auto* const target = make();
         client fresh = client_access::make(*target);
         if (*sharing == sharing::automatic) target->remember_why_not_shared(why);
+        target->aim(*end);
         opening attempt(*target, endpoint, until(where, due));
         opened = co_await attempt;
         if (opened) co_return fresh;
-        if (opened.error() == std::errc::timed_out || opened.error() == std::errc::operation_canceled) break;
+        tell_words(*target, how);
+        if (is_final(*target, opened.error())) break;
     }
     co_return failure(opened.error());
 }

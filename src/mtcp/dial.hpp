@@ -17,20 +17,18 @@ namespace mnet::inline v1::mtcp::detail {
 
 limits limits_of(const connect_options& options) noexcept;
 
-inline beside_tcp beside_of(const connect_options& options) noexcept {
-    return {.wanted = options.shared_memory, .trusted_user = options.shared_memory_user};
-}
+carrying carrying_of(const connect_options& options) noexcept;
 
 /// How long dialing may take.
 std::chrono::nanoseconds dial_span(const connect_options& options) noexcept;
 
 /// Opens `target`, whose loop is private, and waits. Errors: as `mtcp::connect`.
-result<> dial(connection& target, std::string_view text, std::chrono::nanoseconds span, const beside_tcp& beside, const operation& op);
+result<> dial(connection& target, std::string_view text, std::chrono::nanoseconds span, const carrying& how, const operation& op);
 
 /// `mtcp::connect` in a world of one's choice, which outlives the client.
 result<client> dial_blocking(const environment& world, std::string_view text, const connect_options& options, const operation& op);
 
 /// On a shared loop.
-task<result<client>> dial_on(worker& where, std::string text, limits limits, std::chrono::nanoseconds span, beside_tcp beside);
+task<result<client>> dial_on(worker& where, std::string text, limits limits, std::chrono::nanoseconds span, carrying how);
 
 }  // namespace mnet::inline v1::mtcp::detail

@@ -9,6 +9,9 @@ void ledger::add_to(network_statistics& target) const noexcept {
     target.clients_failed += get(entry::clients_failed);
     target.accept_pauses += get(entry::accept_pauses);
     target.handlers_threw += get(entry::handlers_threw);
+    target.handshakes += get(entry::handshakes);
+    target.handshakes_failed += get(entry::handshakes_failed);
+    target.handshakes_resumed += get(entry::handshakes_resumed);
     target.messages_sent += get(entry::messages_sent);
     target.payload_bytes_sent += get(entry::payload_bytes_sent);
     target.messages_received += get(entry::messages_received);

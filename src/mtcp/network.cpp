@@ -31,6 +31,12 @@ std::string_view network::engine_reason() const noexcept { return core_->engine_
 
 network_statistics network::statistics() const { return core_->statistics(); }
 
+result<> network::reload_certificates(std::string* words) { return core_->reload_certificates(words); }
+
+std::string network::reload_error() const { return core_->reload_error(); }
+
+std::string network::handshake_error() const { return core_->handshake_error(); }
+
 std::size_t network::broadcast(std::span<const std::byte> bytes) { return core_->broadcast(bytes); }
 
 farewell network::stop(mnet::deadline deadline) { return core_->stop(deadline); }

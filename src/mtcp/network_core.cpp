@@ -19,7 +19,8 @@ limits limits_of(const listen_options& options) noexcept {
     return limits{.message_bytes_max = options.message_bytes_max,
                   .unsent_bytes_max = options.unsent_bytes_max,
                   .dead_after = options.dead_after,
-                  .spin = options.spin}
+                  .spin = options.spin,
+                  .handshake_timeout = options.handshake_timeout}
         .in_range();
 }
 
@@ -27,12 +28,6 @@ shm::geometry shared_sizes_of(const listen_options& options) noexcept {
     constexpr std::uint32_t small_bytes = 256U << 10U;
     const std::size_t large = std::min(options.shared_memory_bytes_max, shm::side_bytes_max - small_bytes);
     return {.small_bytes = small_bytes, .large_bytes = static_cast<std::uint32_t>(large / shm::page_bytes * shm::page_bytes)};
-}
-
-result<> begin(connection& fresh, int handle, met* beside) noexcept {
-    if (beside == nullptr) return fresh.attach(handle);
-    beside->bell.reset(handle);
-    return fresh.share(std::move(*beside));
 }
 
 /// The loops cut what is left a little before the deadline, so that `stop` can return by it.
@@ -51,7 +46,10 @@ network_core::network_core(const environment& world, const listen_options& optio
       wanted_sharing_(options.shared_memory),
       shared_sizes_(shared_sizes_of(options)),
       sharing_clients_max_(options.shared_memory_clients_max),
-      trusted_users_(options.shared_memory_users) {}
+      trusted_users_(options.shared_memory_users),
+      tls_(options.tls),
+      handshakes_max_(std::max<std::size_t>(options.handshakes_max, 1)),
+      certificates_timer_(this, [](void* self) noexcept { static_cast<network_core*>(self)->look_for_new_certificates(); }) {}
 
 network_core::~network_core() {
     for (station& each : stations_) {
@@ -64,7 +62,9 @@ network_core::~network_core() {
 result<> network_core::start(const listen_options& options) {
     auto parsed = address::parse(options.address);
     if (!parsed) return failure(parsed.error());
-    const auto sharing = sharing_in_force(wanted_sharing_);
+    if (auto sound = check_security(*parsed); !sound) return sound;
+    const bool secured = static_cast<bool>(*tls_);
+    const auto sharing = sharing_in_force(secured ? sharing::off : wanted_sharing_);
     if (!sharing) return failure(sharing.error());
     const bool only_sharing = parsed->what == address::kind::shared_memory;
     const auto found = only_sharing ? result<endpoints>(endpoints{io::endpoint()}) : resolve_slowly(*parsed, true);
@@ -77,15 +77,17 @@ result<> network_core::start(const listen_options& options) {
     }
     if (!opened) return opened;
     address_ = only_sharing ? parsed->text() : bound_.text();
+    if (secured && !bound_.is_unix()) address_ = "tls://" + address_;
     if (only_sharing) {
         const auto place = meeting_place_named(parsed->path);
         opened = place ? open_side_doors(*place) : failure(place.error());
     } else if (*sharing == sharing::off || !stations_.front().work->loop().has_descriptors()) {
-        sharing_reason_ = "over the network: shared memory is off";
+        sharing_reason_ = secured ? "over the network: with TLS" : "over the network: shared memory is off";
     } else if (const auto place = meeting_place_of(bound_)) {
         const auto beside = open_side_doors(*place);
         if (!beside && *sharing == sharing::required) opened = beside;
     }
+    if (opened && secured) watch_certificates();
     if (!opened || !world_.threads()) return opened;
     for (station& each : stations_) {
         try {
@@ -112,7 +114,7 @@ result<> network_core::open_stations(const listen_options& options, const io::en
             engine_reason_ = made->reason;
             if (wanted == mtcp::engine::automatic && loops > 1) wanted = engine_ == "uring" ? mtcp::engine::uring : mtcp::engine::epoll;
         }
-        station& fresh = stations_.emplace_back();
+        station& fresh = stations_.emplace_back(station{.work = {}, .shaking = handshakes(handshakes_max_)});
         fresh.work = std::make_unique<worker>(std::move(made->loop), worker::kind::shared_loop, limits_, this);
         if (where.length() == 0) continue;
         fresh.door = std::make_unique<acceptor>(*fresh.work, *this, acceptor::door::front);
@@ -207,13 +209,17 @@ void network_core::serve_on_loop(worker& where, int handle, met* beside) noexcep
         turn_away(where, handle, beside);
         return;
     }
-    if (!begin(*fresh, handle, beside)) {
+    if (!begin(*fresh, where, handle, beside)) {
         where.accounts().add(entry::clients_refused, 1);
         fresh->let_go();
         return;
     }
     where.accounts().add(entry::clients_accepted, 1);
-    if (beside == nullptr) fresh->serve();  // else when it greets
+    if (fresh->is_guarded()) {
+        fresh->greet();
+    } else if (beside == nullptr) {
+        fresh->serve();  // else when it greets
+    }
 }
 
 void network_core::serve_on_thread(worker& where, int handle, met* beside) noexcept {
@@ -231,7 +237,7 @@ void network_core::serve_on_thread(worker& where, int handle, met* beside) noexc
         turn_away(where, handle, beside);
         return;
     }
-    if (!begin(*fresh, handle, beside)) {
+    if (!begin(*fresh, where, handle, beside)) {
         where.accounts().add(entry::clients_refused, 1);
         fresh->let_go();
         return;
@@ -268,54 +274,6 @@ void network_core::run_blocking(worker& own) noexcept {
     changed_.notify_all();
 }
 
-void network_core::enter(connection& client) {
-    const std::scoped_lock lock(register_mutex_);
-    register_.push_back(client);
-}
-
-void network_core::unlist(connection& client) noexcept {
-    const std::scoped_lock lock(register_mutex_);
-    static_cast<base::list_hook<register_tag>&>(client).unlink();
-}
-
-void network_core::forget(connection& client) noexcept {
-    unlist(client);
-    clients_.fetch_sub(1, std::memory_order_relaxed);
-    if (client.was_met()) sharing_clients_.fetch_sub(1, std::memory_order_relaxed);
-}
-
-std::shared_ptr<mnet::detail::mailbox> network_core::box_of(connection& client) {
-    const std::scoped_lock lock(register_mutex_);
-    return client.make_box();
-}
-
-std::vector<std::shared_ptr<mnet::detail::mailbox>> network_core::boxes_but(std::uint64_t id) {
-    std::vector<std::shared_ptr<mnet::detail::mailbox>> others;
-    others.reserve(clients_.load(std::memory_order_relaxed));
-    const std::scoped_lock lock(register_mutex_);
-    for (connection& other : register_) {
-        if (other.id() != id) others.push_back(other.make_box());
-    }
-    return others;
-}
-
-std::size_t network_core::broadcast(std::span<const std::byte> bytes) {
-    const auto message = std::make_shared<const std::vector<std::byte>>(bytes.begin(), bytes.end());
-    std::size_t posted = 0;
-    for (const auto& box : boxes_but(0)) posted += box->post(message) ? 1 : 0;
-    return posted;
-}
-
-network_statistics network_core::statistics() const {
-    network_statistics sum{};
-    for (const station& each : stations_) each.work->accounts().add_to(sum);
-    const std::scoped_lock lock(mutex_);
-    ended_accounts_.add_to(sum);
-    for (worker* const each : blocking_workers_) each->accounts().add_to(sum);
-    sum.clients = clients_.load(std::memory_order_relaxed);
-    return sum;
-}
-
 // Stopping ------------------------------------------------------------------------------------------------------------------------
 
 void network_core::add_up(worker& ended) noexcept {
@@ -335,7 +293,8 @@ void network_core::ask_to_stop(std::chrono::nanoseconds span) {
         work.stop(span > io::never - now ? io::never : now + cut_after(span));
     };
     for (station& each : stations_) {
-        const auto stop_station = [stop_worker, &each] {
+        const auto stop_station = [this, stop_worker, &each] {
+            if (tls_ && *tls_ && &each == &stations_.front()) each.work->loop().cancel(certificates_timer_);
             if (each.door) each.door->close();
             if (each.side_door) each.side_door->close();
             stop_worker(*each.work);

@@ -4,10 +4,12 @@
 #pragma once
 #include "mtcp/acceptor.hpp"
 #include "mtcp/environment.hpp"
+#include "mtcp/handshakes.hpp"
 #include "mtcp/ledger.hpp"
 #include "mtcp/memory.hpp"
 #include "mtcp/worker.hpp"
 
+#include <mnet/address.hpp>
 #include <mnet/mtcp/network.hpp>
 
 #include <atomic>
@@ -56,6 +58,15 @@ public:
     /// A client that was admitted is gone.
     void forget(connection& client) noexcept;
 
+    /// The certificates. Errors: as network::reload_certificates.
+    result<> reload_certificates(std::string* words);
+    std::string reload_error() const;
+    std::string handshake_error() const;
+    void tell_handshake_failed(const connection& client, std::error_code why, const std::string& words) noexcept;
+
+    /// Whether `where` may accept another client now, as far as handshakes go.
+    bool may_accept(worker& where);
+
     message_handler& on_message() noexcept { return *std::get_if<message_handler>(&handler_); }
     coroutine_handler& coroutine() noexcept { return *std::get_if<coroutine_handler>(&handler_); }
     blocking_handler& blocking() noexcept { return *std::get_if<blocking_handler>(&handler_); }
@@ -67,12 +78,19 @@ private:
         std::unique_ptr<acceptor> door{};
         std::unique_ptr<acceptor> side_door{};
         std::thread thread{};
+        handshakes shaking;
         bool ended = false;
     };
 
     result<> open_stations(const listen_options& options, const io::endpoint& where);
     result<> open_side_doors(const io::endpoint& place);
     bool take_client(worker& where, int handle, const met* beside) noexcept;
+    result<> check_security(const mnet::address& where) const noexcept;
+    result<> begin(connection& fresh, worker& door, int handle, met* beside) noexcept;
+    handshakes& handshakes_of(const worker& where) noexcept;
+    void watch_certificates() noexcept;
+    void look_for_new_certificates() noexcept;
+    result<> reloaded(result<bool> outcome, const std::string& words);
     void run(station& mine) noexcept;
     void serve(worker& where, int handle, met* beside) noexcept;
     void serve_on_loop(worker& where, int handle, met* beside) noexcept;
@@ -98,7 +116,10 @@ private:
     const std::vector<unsigned> trusted_users_;
     std::string sharing_reason_{};
     std::string address_{};
+    const result<tls::server_settings> tls_;
+    const std::size_t handshakes_max_;
     std::vector<station> stations_{};
+    base::timer certificates_timer_;
 
     std::atomic<std::uint64_t> next_id_ = 1;
     std::atomic<std::size_t> clients_ = 0;
@@ -111,6 +132,10 @@ private:
     std::list<worker*> blocking_workers_{};
     ledger ended_accounts_{};  // of blocking workers that are gone
     farewell farewell_{};
+    std::uint64_t reloads_ = 0;
+    std::uint64_t reloads_failed_ = 0;
+    std::string reload_error_{};
+    std::string handshake_error_{};
     bool stopping_ = false;
     bool stopped_ = false;
 };

@@ -116,6 +116,16 @@ void outgoing::append(base::block& frame) noexcept {
     if (tail_ != nullptr) set_limit(0);
 }
 
+std::size_t outgoing::fronts(std::span<std::span<const std::byte>> pieces) const noexcept {
+    std::size_t count = 0;
+    for (const base::block* block = head_; block != nullptr && count < pieces.size(); block = block->next) {
+        pieces[count++] = {block->data() + block->begin, block->size()};
+    }
+    if (const std::size_t bytes = window_bytes(); bytes > 0 && count < pieces.size())
+        pieces[count++] = {tail_->data() + tail_->begin, bytes};
+    return count;
+}
+
 void outgoing::taken(std::size_t bytes) noexcept {
     MNET_ASSERT(bytes <= front().size(), "the kernel takes at most what it was offered");
     done_bytes_ += bytes;

@@ -44,6 +44,9 @@ public:
         return {tail_->data() + tail_->begin, bytes};
     }
 
+    /// The same with what follows it: fills `pieces`, as far as there are any; gives how many.
+    std::size_t fronts(std::span<std::span<const std::byte>> pieces) const noexcept;
+
     /// `bytes` of `front()` are with the kernel.
     void taken(std::size_t bytes) noexcept;
 

@@ -27,6 +27,8 @@ limits limits::in_range() const noexcept {
     limits kept = *this;
     kept.message_bytes_max = std::min<std::size_t>(message_bytes_max, wire::length_max);
     kept.dead_after = dead_after.count() > 0 ? std::max(dead_after, std::chrono::milliseconds(1s)) : 0ms;
+    kept.handshake_timeout = std::max(handshake_timeout, 1ms);
+    if (kept.dead_after > 0ms) kept.handshake_timeout = std::min(kept.handshake_timeout, kept.dead_after);
     if (spin) kept.spin = std::clamp<std::chrono::microseconds>(*spin, 0us, 1s);
     return kept;
 }
@@ -127,7 +129,10 @@ void worker::run_once(std::chrono::nanoseconds until) noexcept {
         const auto now = loop_->now();
         if (idle_polls_ == polls_a_look_at_the_clock) polls_until_ = now + spin_;
         if (now < polls_until_ && now < until) {
-            if (idle_polls_ % polls_an_event == 0) loop_->run_once(now);
+            if (idle_polls_ % polls_an_event == 0) {
+                loop_->run_once(now);
+                loop_->give_way();
+            }
             return;
         }
         idle_polls_ = 0;
@@ -159,6 +164,11 @@ void worker::close_member(std::uint64_t id) noexcept {
         member.end(make_error_code(errc::already_closed));
         return;
     }
+}
+
+void worker::cut_handshake(std::uint64_t id) noexcept {
+    const auto member = std::ranges::find(members_, id, &connection::id);
+    if (member != members_.end()) member->cut_handshake();
 }
 
 void worker::settle() noexcept {

@@ -43,6 +43,7 @@ struct limits {
     std::size_t unsent_bytes_max;
     std::chrono::milliseconds dead_after;
     std::optional<std::chrono::microseconds> spin;
+    std::chrono::milliseconds handshake_timeout{10'000};
 
     /// Each brought to the nearest value inside its range.
     limits in_range() const noexcept;
@@ -91,6 +92,8 @@ public:
     void watch_stop(alarm& stoppable) noexcept { stoppable_.push_back(stoppable); }
     /// Closes the connection of that id, if it is still there.
     void close_member(std::uint64_t id) noexcept;
+    /// Ends its TLS handshake as too slow, if it is still shaking hands.
+    void cut_handshake(std::uint64_t id) noexcept;
     /// By its own thread.
     network_statistics statistics() noexcept {
         tell_costs();

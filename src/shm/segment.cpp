@@ -2,8 +2,10 @@
 #include "shm/segment.hpp"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include <atomic>
 #include <cerrno>
@@ -64,7 +66,12 @@ result<segment> segment::open(const geometry& sizes, base::unique_fd descriptor)
     constexpr int needed = F_SEAL_SHRINK | F_SEAL_GROW;
     struct stat status{};
     if (::fstat(descriptor.get(), &status) != 0) return errno_failure();
-    if ((found & needed) != needed || status.st_size != static_cast<off_t>(segment_bytes(sizes))) return failure(std::errc::invalid_argument);
+    if ((found & needed) != needed || status.st_size != static_cast<off_t>(segment_bytes(sizes)))
+        return failure(std::errc::invalid_argument);
+    // Huge pages are promised without being there: a peer could have us touch one that the kernel does not have, which is SIGBUS.
+    struct statfs kind{};
+    if (::fstatfs(descriptor.get(), &kind) != 0) return errno_failure();
+    if (static_cast<unsigned long>(kind.f_type) == HUGETLBFS_MAGIC) return failure(std::errc::invalid_argument);
     return map(sizes, descriptor.get(), side::second);
 }
 

@@ -28,7 +28,7 @@ public:
     static result<segment> make(const geometry& sizes, base::unique_fd& descriptor) noexcept;
 
     /// Maps what a peer handed over; who does is the second side. Errors: std::errc::invalid_argument (impossible sizes, another size than
-    /// it should have, or not sealed), the kernel's.
+    /// it should have, not sealed, or of huge pages), the kernel's.
     static result<segment> open(const geometry& sizes, base::unique_fd descriptor) noexcept;
 
     side mine() const noexcept { return mine_; }

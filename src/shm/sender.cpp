@@ -138,7 +138,7 @@ bool sender::has_room() noexcept {
 
 bool sender::large_part_rests() noexcept {
     refresh();
-    const bool in_use = !large_.empty() || (window_ != nullptr && window_is_large_);
+    const bool in_use = !large_.empty() || (window_ != window_end_ && window_is_large_);  // a window that is full holds nothing to come
     return !std::exchange(large_used_, false) && !in_use;
 }
 

@@ -76,9 +76,9 @@ INSTANTIATE_TEST_SUITE_P(Is, NoAddress,
                                          "localhost:65536", "localhost:99999999999999999999", "localhost:80 ", " localhost:80",
                                          "local host:80", "localhost:8 0", "localhost: 80", "::1:5050", "::1", "[::1]", "[::1]5050",
                                          "[::1:5050", "::1]:5050", "[]:5050", "[localhost]:5050", "[[::1]]:5050", "a:b:1",
-                                         "http://localhost:80", "tls://localhost:80", "shm://name", "tcp://", "tcp://localhost",
-                                         "TCP://localhost:80", "tcp:/localhost:80", "unix:", "unix://", "unix://@", "unix://relative/path",
-                                         "unix:/path", "host/path:80", "localhost:80/path", "h\x7fst:80", "h\nst:80", "h\xc3\xb6st:80",
+                                         "http://localhost:80", "ssl://localhost:80", "tcp://", "tcp://localhost", "TCP://localhost:80",
+                                         "tcp:/localhost:80", "unix:", "unix://", "unix://@", "unix://relative/path", "unix:/path",
+                                         "host/path:80", "localhost:80/path", "h\x7fst:80", "h\nst:80", "h\xc3\xb6st:80",
                                          std::string("unix:///a\0b", 11), std::string("unix://@a\0b", 11),
                                          std::string("local\0host:80", 13), std::string("localhost:80\0", 13)));
 

@@ -12,7 +12,7 @@ namespace {
 constexpr errc codes[] = {
     errc::no_data_yet,       errc::would_block,      errc::already_closed,   errc::end_of_stream,           errc::truncated,
     errc::message_too_large, errc::peer_speaks_tls,  errc::peer_speaks_http, errc::unexpected_proxy_header, errc::invalid_address,
-    errc::blocks_the_loop,   errc::too_many_clients, errc::handler_threw, errc::protocol_violation};
+    errc::blocks_the_loop,   errc::too_many_clients, errc::handler_threw,    errc::protocol_violation};
 
 TEST(Error, BelongsToTheCategoryMnet) {
     const std::error_code error = errc::truncated;
@@ -36,8 +36,7 @@ TEST(Error, HasWordsForEveryCodeThereIs) {
 }
 
 TEST(Error, TellsWhoMeetsTlsWhatToDo) {
-    EXPECT_EQ(make_error_code(errc::peer_speaks_tls).message(),
-              "the peer speaks TLS; this end does not: let both speak plain, or put a TLS proxy in between");
+    EXPECT_EQ(make_error_code(errc::peer_speaks_tls).message(), "the peer speaks TLS; this end does not: connect with tls://, or set .tls");
 }
 
 TEST(Error, IsRecognisedByTheConditionsOfTheStandard) {

@@ -146,7 +146,7 @@ TEST(ConnectingBlocking, GivesAClientThatMayMoveToAnotherThread) {
 // On a loop ---------------------------------------------------------------------------------------------------------------------------
 
 mnet::task<int> talk(mtcp::loop& loop, std::string address, int messages) {
-    auto client = co_await mtcp::async_connect(loop, address, {.dead_after = 10s});
+    auto client = co_await mtcp::async_connect(loop, address, {.dead_after = 10s, .tls = tls_for(address)});
     if (!client) co_return -1;
     for (int count = 0; count < messages; ++count) {
         const std::string text = std::to_string(count);

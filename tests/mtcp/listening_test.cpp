@@ -54,7 +54,7 @@ TEST_P(Listening, GivesAnAddressThatCanBeParsedAndConnectedTo) {
 }
 
 TEST(ListeningOnBadAddresses, SaysWhatIsWrong) {
-    for (const char* const text : {"", "localhost", "localhost:70000", "::1:0", "tls://localhost:1", "unix://", "unix://relative"}) {
+    for (const char* const text : {"", "localhost", "localhost:70000", "::1:0", "ssl://localhost:1", "unix://", "unix://relative"}) {
         EXPECT_EQ(listen_error(text), errc::invalid_address) << text;
     }
     EXPECT_EQ(listen_error("no-such-host.invalid:0"), std::errc::host_unreachable);

@@ -1,6 +1,8 @@
 // Networks for tests: see servers.hpp.
 #include "servers.hpp"
 
+#include "certificates.hpp"
+
 #include <atomic>
 #include <cstdlib>
 #include <unistd.h>
@@ -71,6 +73,8 @@ std::string name_of(carrier what) {
             return "UnixAbstract";
         case carrier::shared_memory:
             return "SharedMemory";
+        case carrier::tls:
+            return "Tls";
     }
     return {};
 }
@@ -98,6 +102,8 @@ std::string transport_of(carrier what) {
             return "unix";
         case carrier::shared_memory:
             return "shared_memory";
+        case carrier::tls:
+            return "tls";
     }
     return {};
 }
@@ -117,11 +123,15 @@ std::string fresh_address(carrier what) {
             return "unix://@mnet-test-" + std::to_string(::getpid()) + "-" + std::to_string(++count);
         case carrier::shared_memory:
             return "shm://test-" + std::to_string(::getpid()) + "-" + std::to_string(++count);
+        case carrier::tls:
+            return "tls://127.0.0.1:0";
     }
     return {};
 }
 
-mnet::result<mnet::mtcp::network> listen_echo(shape how, const mnet::mtcp::listen_options& options, endings* ends) {
+mnet::result<mnet::mtcp::network> listen_echo(shape how, const mnet::mtcp::listen_options& wanted, endings* ends) {
+    mnet::mtcp::listen_options options = wanted;
+    secure_if_asked(options);
     switch (how) {
         case shape::message:
             return mnet::mtcp::listen(options,
@@ -140,8 +150,16 @@ mnet::mtcp::network echo_server(shape how, carrier what, endings* ends) {
     return *std::move(opened);
 }
 
+void secure_if_asked(mnet::mtcp::listen_options& options) {
+    if (options.address.starts_with("tls://") && options.tls && !*options.tls) options.tls = server_of_tests();
+}
+
+const mnet::tls::client_settings* tls_for(std::string_view address) { return address.starts_with("tls://") ? &client_of_tests() : nullptr; }
+
 mnet::client connect_to(std::string_view address, const mnet::mtcp::connect_options& options) {
-    auto connected = mnet::mtcp::connect(address, options);
+    mnet::mtcp::connect_options chosen = options;
+    if (chosen.tls == nullptr) chosen.tls = tls_for(address);
+    auto connected = mnet::mtcp::connect(address, chosen);
     EXPECT_TRUE(connected.has_value()) << address << ": " << connected.error().message();
     return *std::move(connected);
 }

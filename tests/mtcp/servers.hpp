@@ -13,11 +13,11 @@
 
 namespace mtcp_test {
 
-enum class carrier : std::uint8_t { tcp_v4, tcp_v6, unix_path, unix_abstract, shared_memory };
+enum class carrier : std::uint8_t { tcp_v4, tcp_v6, unix_path, unix_abstract, shared_memory, tls };
 enum class shape : std::uint8_t { message, coroutine, blocking };
 
-inline constexpr carrier all_carriers[] = {carrier::tcp_v4, carrier::tcp_v6, carrier::unix_path, carrier::unix_abstract,
-                                            carrier::shared_memory};
+inline constexpr carrier all_carriers[] = {carrier::tcp_v4,        carrier::tcp_v6,        carrier::unix_path,
+                                           carrier::unix_abstract, carrier::shared_memory, carrier::tls};
 /// Those that a raw peer can speak.
 inline constexpr carrier socket_carriers[] = {carrier::tcp_v4, carrier::tcp_v6, carrier::unix_path, carrier::unix_abstract};
 inline constexpr shape all_shapes[] = {shape::message, shape::coroutine, shape::blocking};
@@ -38,9 +38,13 @@ using endings = channel<std::error_code>;
 mnet::result<mnet::mtcp::network> listen_echo(shape how, const mnet::mtcp::listen_options& options, endings* ends = nullptr);
 mnet::mtcp::network echo_server(shape how, carrier what = carrier::tcp_v4, endings* ends = nullptr);
 
+/// Gives options whose address is of tls:// the certificates of tests.
+void secure_if_asked(mnet::mtcp::listen_options& options);
+
 /// A network with that handler; the test ends when it can't be opened.
 template <typename Handler>
 mnet::mtcp::network serve(Handler handler, mnet::mtcp::listen_options options = {.address = "127.0.0.1:0"}) {
+    secure_if_asked(options);
     auto opened = mnet::mtcp::listen(options, std::move(handler));
     EXPECT_TRUE(opened.has_value()) << opened.error().message();
     return *std::move(opened);
@@ -48,6 +52,9 @@ mnet::mtcp::network serve(Handler handler, mnet::mtcp::listen_options options = 
 
 /// A connected client; the test ends when there is none.
 mnet::client connect_to(std::string_view address, const mnet::mtcp::connect_options& options = {});
+
+/// What a client of that address needs for TLS: the settings of tests, or nothing.
+const mnet::tls::client_settings* tls_for(std::string_view address);
 
 /// What went wrong; nothing when nothing did.
 template <typename Value>
@@ -87,7 +94,6 @@ inline std::string shape_and_carrier_name(const testing::TestParamInfo<std::tupl
 #define FOR_EVERY_SHAPE(suite) INSTANTIATE_TEST_SUITE_P(As, suite, testing::ValuesIn(mtcp_test::all_shapes), mtcp_test::shape_name)
 #define FOR_EVERY_SHAPE_AND_CARRIER(suite) MNET_FOR_EVERY_SHAPE_AND(suite, mtcp_test::all_carriers)
 #define FOR_EVERY_SHAPE_AND_SOCKET(suite) MNET_FOR_EVERY_SHAPE_AND(suite, mtcp_test::socket_carriers)
-#define MNET_FOR_EVERY_SHAPE_AND(suite, carriers)                                                                          \
-    INSTANTIATE_TEST_SUITE_P(As, suite,                                                                                    \
-                             testing::Combine(testing::ValuesIn(mtcp_test::all_shapes), testing::ValuesIn(carriers)),      \
+#define MNET_FOR_EVERY_SHAPE_AND(suite, carriers)                                                                                \
+    INSTANTIATE_TEST_SUITE_P(As, suite, testing::Combine(testing::ValuesIn(mtcp_test::all_shapes), testing::ValuesIn(carriers)), \
                              mtcp_test::shape_and_carrier_name)

@@ -54,12 +54,37 @@ check_rows() {
     exec {rows}<&-
 }
 
+# check_side_by_side SIZES...: four rows for each size: handed over in place, copied in, over TCP, and the plain program.
+check_side_by_side() {
+    local size row place
+    exec {rows}<"$folder/out"
+    for size in "$@"; do
+        for place in '"work":"table","transport":"shared_memory","payload":"in_place"' '"work":"table","transport":"shared_memory","payload":"copied"' \
+            '"work":"table","transport":"tcp","payload":"copied"' '"work":"plain-table","transport":"tcp"'; do
+            read -r -u "$rows" row || fail "no row $place for $size bytes: $(cat "$folder/out")"
+            [[ $row == "{$place"* && $row == *"\"size_bytes\":$size,"* ]] || fail "expected $place of $size bytes: $row"
+            [[ $(number delivered "$row") == "$(number messages "$row")" ]] || fail "not all was delivered: $row"
+            (($(number messages "$row") > 0)) || fail "nothing was measured: $row"
+            [[ $(number allocations_per_message "$row") == 0.0 ]] || fail "something was allocated: $row"
+        done
+    done
+    ! read -r -u "$rows" row || fail "one row too many: $row"
+    exec {rows}<&-
+}
+
 bench() { expect_status 0 "$MNET_TOOL" bench "$@" --seconds 0.1 --json; }
 
 bench table
+check_side_by_side 0 8 16 32 64 128 256 512 1024 2048 4096 8192 16384 65536 1048576
+bench table --transport tcp
 check_rows tcp table 0 8 16 32 64 128 256 512 1024 2048 4096 8192 16384
 bench stream --size 7,64,1M
 check_rows tcp stream 7 64 1048576
+bench stream --size 24,1M --transport shm --payload in_place
+expect_match "$folder/out" '"transport":"shared_memory","payload":"in_place".*"size_bytes":24,'
+expect_match "$folder/out" '"transport":"shared_memory","payload":"in_place".*"size_bytes":1048576,'
+bench pingpong --size 16 --transport auto --spin
+expect_match "$folder/out" '"work":"pingpong","transport":"shared_memory"'
 bench stream --size 0,4K --transport unix
 check_rows unix stream 0 4096
 bench pingpong --size 16

@@ -35,7 +35,7 @@ completes 'table stream pingpong echo idle latency' mnet bench ''
 completes 'ca server client show' mnet cert ''
 completes '--json --help' mnet cert show --
 completes 'coroutine' mnet serve --echo --handler c
-completes 'tcp unix' mnet bench stream --transport ''
+completes 'tcp unix shm auto' mnet bench stream --transport ''
 completes '' mnet send --timeout ''
 
 expect_status 0 "$MNET_TOOL" --version

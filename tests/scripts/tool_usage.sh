@@ -38,6 +38,8 @@ usage_error 'WORK' bench
 usage_error '"gallop"' bench gallop
 usage_error '--size.*"1,,2"' bench stream --size 1,,2
 usage_error '--transport.*"pigeon"' bench stream --transport pigeon
+usage_error '--payload.*"pigeon"' bench stream --payload pigeon
+usage_error '--payload.*stream and table' bench echo --payload copied
 usage_error '--clients' bench echo --clients 0
 usage_error '--rate' bench latency --rate 0
 usage_error '--rate.*latency' bench echo --rate 100

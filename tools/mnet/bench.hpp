@@ -17,6 +17,10 @@
 
 namespace mnet::tool {
 
+/// Where a message comes from. copied: from memory of the sender's own. in_place: the sender writes where it is read from; what it writes is the
+/// number of the message, at both ends, and the time is that of handing over.
+enum class payload : std::uint8_t { copied, in_place };
+
 enum class bench_work : std::uint8_t { table, stream, pingpong, echo, idle, latency };
 
 struct bench_options {
@@ -33,7 +37,8 @@ struct bench_options {
     bool sleep = false;                             // nobody polls; with neither, each does as it does by default
     mtcp::engine engine = mtcp::engine::automatic;  // of both sides
     std::string transport{};                        // empty: the work's own; auto: what two processes of this host get by themselves
-    std::string connect{};  // empty: a server process of our own
+    std::string connect{};                          // empty: a server process of our own
+    tool::payload payload = payload::copied;        // stream, table; where memory is shared and TCP stands beside it, both are measured
     bool json = false;
 };
 

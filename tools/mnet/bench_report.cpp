@@ -57,6 +57,7 @@ bench_report::bench_report(const bench_options& options, std::string_view work, 
       rounds_(options.rounds),
       work_(work),
       transport_(site.transport()),
+      plain_transport_(site.plain_transport()),
       engine_(site.engine()),
       side_by_side_(site.has_both()) {
     if (json_) return;
@@ -120,10 +121,11 @@ void bench_report::add(const bench_row& in_place, const bench_row& copied, const
         const auto ratio = over_tcp.measured.ratio();
         std::uint64_t allocated = 0;
         for (const bench_row* const row : {&in_place, &copied, &over_tcp}) allocated += allocations(row->measured.mnet);
-        print_line(fmt::format("{:>9} {:>16} {:>16} {:>15} {:>13} {:>6} {:>9}    {}, {}, {}", size_text(in_place.size), time(in_place.measured.mnet),
-                               time(copied.measured.mnet), time(over_tcp.measured.mnet), plain ? time(*plain) : "-",
-                               ratio ? fmt::format("{:.2f}", *ratio) : "-", allocated, count_text(in_place.measured.mnet.delivered),
-                               count_text(copied.measured.mnet.delivered), count_text(over_tcp.measured.mnet.delivered)));
+        print_line(fmt::format("{:>9} {:>16} {:>16} {:>15} {:>13} {:>6} {:>9}    {}, {}, {}", size_text(in_place.size),
+                               time(in_place.measured.mnet), time(copied.measured.mnet), time(over_tcp.measured.mnet),
+                               plain ? time(*plain) : "-", ratio ? fmt::format("{:.2f}", *ratio) : "-", allocated,
+                               count_text(in_place.measured.mnet.delivered), count_text(copied.measured.mnet.delivered),
+                               count_text(over_tcp.measured.mnet.delivered)));
     }
     for (const bench_row* const row : {&in_place, &copied, &over_tcp}) tell_lost(*row);
 }
@@ -144,7 +146,9 @@ void bench_report::print_json(const bench_row& row, bool plain) const {
     const auto against_plain = row.open_loop ? ratio_of(*row.open_loop) : row.measured.ratio();
     const auto ratio = plain ? std::optional(1.0) : against_plain;
     auto line = to_json({.work = plain ? "plain-" + work_ : work_,
-                         .transport = !plain && !row.transport.empty() ? row.transport : plain_transport(),
+                         .transport = plain                   ? plain_transport_
+                                      : row.transport.empty() ? transport_
+                                                              : row.transport,
                          .payload = plain ? "" : row.payload,
                          .engine = plain ? "plain" : engine_,
                          .size = row.size,

@@ -55,16 +55,13 @@ private:
     void print_table(const bench_row& row) const;
     void tell_lost(std::string_view who, std::size_t size, const bench::measurement& measured);
 
-    /// What carries the plain program's bytes, and mnet's unless a row says otherwise.
-    const std::string& plain_transport() const noexcept { return side_by_side_ ? tcp_ : transport_; }
-
-    const std::string tcp_{"tcp"};
     bool json_;
     bool terminal_;
     bench_work kind_;
     int rounds_;
     std::string work_;
     std::string transport_;
+    std::string plain_transport_;
     std::string engine_;
     bool side_by_side_;
     bool lost_ = false;

@@ -32,6 +32,9 @@ public:
 
     std::string_view transport() const noexcept { return control_->transport(); }
 
+    /// Of the plain program beside it.
+    std::string plain_transport() const { return plain_address_.starts_with("unix:") ? "unix" : "tcp"; }
+
     /// Its clients can share memory with it, and can do without.
     bool has_both() const noexcept { return wanted_ == "auto" && transport() == "shared_memory"; }
     /// The server's.

@@ -27,11 +27,9 @@ result<> wait_for_room(client& client, std::error_code refused) noexcept {
     return client.flush(bench_patience);
 }
 
-/// copied: from a source that stays in the cache. in_place: the sender writes where the message is read; what it writes here is the number of
-/// the message, at both ends, and the time is that of handing over.
-enum class payload : std::uint8_t { copied, in_place };
+constexpr std::string_view text_of(payload what) noexcept { return what == payload::in_place ? "in_place" : "copied"; }
 
-/// Numbers each message.
+/// Numbers each message. What is copied stays in the cache.
 template <stamping Stamping, payload Payload>
 result<> send_stream(client& client, std::uint64_t count, std::span<const std::byte> source) noexcept {
     const std::size_t size = source.size();
@@ -57,7 +55,8 @@ measurement measure(const bench_site& site, client& client, std::uint64_t count,
 
     const bench::usage before = bench::usage_now(client.system_calls());
     const std::uint64_t start = bench::now_ns();
-    const auto sent = bench::with_stamping(size, [&](auto stamping) { return send_stream<stamping.value, Payload>(client, count, source); });
+    const auto sent =
+        bench::with_stamping(size, [&](auto stamping) { return send_stream<stamping.value, Payload>(client, count, source); });
     site.checked(sent);
     const auto report = client.read(bench_patience);
     const std::uint64_t end = bench::now_ns();
@@ -73,31 +72,37 @@ measurement measure(const bench_site& site, client& client, std::uint64_t count,
 }
 
 /// One row of mnet alone.
-template <payload Payload>
-bench_row row_alone(const bench_options& options, bench_site& site, client& client, std::size_t size, bench_report& report) {
-    const auto ours = [&](std::uint64_t count) { return measure<Payload>(site, client, count, size); };
+measurement measure(const bench_site& site, client& client, std::uint64_t count, std::size_t size, payload payload) {
+    return payload == payload::in_place ? measure<payload::in_place>(site, client, count, size)
+                                        : measure<payload::copied>(site, client, count, size);
+}
+
+bench_row row_alone(const bench_options& options, bench_site& site, client& client, std::size_t size, payload payload,
+                    bench_report& report) {
+    const auto ours = [&](std::uint64_t count) { return measure(site, client, count, size, payload); };
     const std::uint64_t count = calibrate(options.seconds / options.rounds, ours);
     const contender mnet{.round = [&] { return ours(count); }};
     return {.size = size,
             .measured = compete(mnet, std::nullopt, order::taking_turns, options.rounds, report.progress_of(size)),
-            .payload = Payload == payload::in_place ? "in_place" : "copied",
+            .payload = std::string(text_of(payload)),
             .transport = std::string(client.transport())};
 }
 
 bench_row row_beside_plain(const bench_options& options, bench_site& site, client& client, std::optional<bench::plain::connection>& plain,
-                           std::size_t size, bench_report& report) {
-    const auto ours = [&](std::uint64_t count) { return measure<payload::copied>(site, client, count, size); };
+                           std::size_t size, payload payload, bench_report& report) {
+    const auto ours = [&](std::uint64_t count) { return measure(site, client, count, size, payload); };
     const auto theirs = [&](std::uint64_t count) { return site.checked_plain(bench::plain::measure_stream(*plain, count, size)); };
-    const std::uint64_t count = calibrate(options.seconds / options.rounds, ours);
+    std::uint64_t count = calibrate(options.seconds / options.rounds, ours);
     std::optional<contender> other;
     if (plain) {
-        theirs(count / 4 + 1);
+        // As many messages of each; where one is much slower, as many as it can take.
+        count = std::min(count, calibrate(options.seconds / options.rounds, theirs));
         other.emplace(contender{.round = [&] { return theirs(count); }});
     }
     const contender mnet{.round = [&] { return ours(count); }};
     return {.size = size,
             .measured = compete(mnet, other, order::taking_turns, options.rounds, report.progress_of(size)),
-            .payload = "copied",
+            .payload = std::string(text_of(payload)),
             .transport = std::string(client.transport())};
 }
 
@@ -117,13 +122,17 @@ exit_code stream_rows(const bench_options& options, bench_site& site, std::strin
     bench_report report(options, work, site);
     for (const std::size_t size : sizes) {
         report.progress(size_text(size) + ", warming up");
-        if (!over_tcp) {
-            report.add(row_beside_plain(options, site, first, plain, size, report));
+        if (options.payload == payload::in_place) {
+            report.add(row_alone(options, site, first, size, payload::in_place, report));
             continue;
         }
-        const bench_row in_place = row_alone<payload::in_place>(options, site, first, size, report);
-        const bench_row copied = row_alone<payload::copied>(options, site, first, size, report);
-        report.add(in_place, copied, row_beside_plain(options, site, *over_tcp, plain, size, report));
+        if (!over_tcp) {
+            report.add(row_beside_plain(options, site, first, plain, size, options.payload, report));
+            continue;
+        }
+        const bench_row in_place = row_alone(options, site, first, size, payload::in_place, report);
+        const bench_row copied = row_alone(options, site, first, size, payload::copied, report);
+        report.add(in_place, copied, row_beside_plain(options, site, *over_tcp, plain, size, payload::copied, report));
     }
     return report.verdict();
 }

@@ -8,8 +8,7 @@ namespace mnet::tool {
 
 namespace {
 
-constexpr std::array<std::size_t, 15> table_sizes{0,   8,    16,   32,   64,   128,   256,   512,
-                                                  1024, 2048, 4096, 8192, 16384, 65536, 1048576};
+constexpr std::array<std::size_t, 15> table_sizes{0, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 65536, 1048576};
 constexpr std::size_t sizes_of_the_original = 13;
 
 }  // namespace

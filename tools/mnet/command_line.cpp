@@ -37,6 +37,7 @@ Examples:
   mnet serve --echo
   mnet serve localhost:0 --reply welcome --handler coroutine
   mnet serve unix:///run/user/1000/log.sock --discard --json
+  mnet serve 0.0.0.0:5050 --echo --tls-cert server.pem --tls-key server.key
   mnet serve 0.0.0.0:5050 --bench          the other side of `mnet bench --connect`)";
 
 constexpr auto send_examples =
@@ -47,6 +48,7 @@ of the messages; with --json as {"reply": "..."}, and at the end {"sent": .., "r
 Examples:
   mnet send localhost:5050 "hello" "world"
   seq 1000 | mnet send localhost:5050 --json
+  mnet send tls://localhost:5050 --tls-ca ca.pem "hello"
   mnet send unix:///run/user/1000/log.sock --no-reply --size 1K --count 100000)";
 
 constexpr auto bench_examples = R"(Works:
@@ -165,12 +167,19 @@ void describe_serve(CLI::App& app, serve_options& options) {
     auto* const spin = app.add_flag("--spin", options.spin, "poll for up to 1 ms before sleeping: less latency, more CPU");
     app.add_flag("--sleep", options.sleep, "sleep at once; with neither, 50 us of polling where there are few clients")->excludes(spin);
     add_engine(app, options.engine, "how to talk to the kernel [auto]");
+    auto* const certificate = app.add_option("--tls-cert", options.tls.certificate, "TLS, with the certificate in FILE")->type_name("FILE");
+    app.add_option("--tls-key", options.tls.key, "its key [the same FILE]")->needs(certificate)->type_name("FILE");
+    app.add_option("--tls-client-ca", options.tls.client_authority, "let in only clients with a certificate of an authority in FILE")
+        ->needs(certificate)
+        ->type_name("FILE");
     app.add_flag("--json", options.json, "print {\"listening\": \"ADDRESS\", ...}, and the summary as JSON");
 }
 
 void describe_send(CLI::App& app, send_options& options) {
     app.footer(send_examples);
-    app.add_option("ADDRESS", options.address, "host:port, [v6]:port, unix:///path or unix://@name")->type_name("")->required();
+    app.add_option("ADDRESS", options.address, "host:port, [v6]:port, tls://host:port, unix:///path or unix://@name")
+        ->type_name("")
+        ->required();
     app.add_option("TEXT", options.texts, "messages; without any, the lines of stdin")->type_name("");
     app.add_option("--count", options.count, "send each message N times [1]")->check(CLI::PositiveNumber)->type_name("N");
     add_parsed(app, "--size", options.size, parse_size, "size of up to 208 MiB - 1",
@@ -181,13 +190,26 @@ void describe_send(CLI::App& app, send_options& options) {
                "longest wait: to connect, for the next reply (500ms, 5s, 1m) [5s]")
         ->type_name("T");
     add_engine(app, options.engine, "how to talk to the kernel [auto]");
+    app.add_option("--tls-ca", options.tls.authority, "tls://: believe the authorities in FILE [the system's]")->type_name("FILE");
+    auto* const certificate =
+        app.add_option("--tls-cert", options.tls.certificate, "tls://: who this is, for servers that ask")->type_name("FILE");
+    app.add_option("--tls-key", options.tls.key, "its key [the same FILE]")->needs(certificate)->type_name("FILE");
+    app.add_flag("--insecure-accept-any-certificate", options.tls.insecure_accept_any_certificate,
+                 "tls://: talk to whoever answers; for a look at a server in trouble");
     app.add_flag("--json", options.json, "print replies and a summary as JSON, one object a line");
+}
+
+void check_send(const CLI::App& app, const send_options& options) {
+    for (const char* const name : {"--tls-ca", "--tls-cert", "--insecure-accept-any-certificate"})
+        if (app.count(name) != 0 && !options.address.starts_with("tls://")) throw CLI::ValidationError(name, "is for an address of tls://");
 }
 
 /// What only one work understands is a mistake with the others.
 void check_bench(const CLI::App& app, const bench_options& options) {
     for (const char* const name : {"--rate", "--hgrm"})
         if (app.count(name) != 0 && options.work != bench_work::latency) throw CLI::ValidationError(name, "is for the work latency");
+    if (app.count("--payload") != 0 && options.work != bench_work::stream && options.work != bench_work::table)
+        throw CLI::ValidationError("--payload", "is for the works stream and table");
     if (!options.hgrm.empty() && options.sizes.size() > 1) throw CLI::ValidationError("--hgrm", "takes one --size");
 }
 
@@ -223,9 +245,11 @@ void describe_bench(CLI::App& app, bench_options& options) {
     app.add_flag("--flood", options.flood, "latency: one more client floods mnet's server meanwhile; without the plain program");
     app.add_option("--hgrm", options.hgrm, "latency: write the distributions to FILE and its neighbours, for HdrHistogram's plotter")
         ->type_name("FILE");
-    add_choice<std::string>(app, "--transport", options.transport,
-                            {{"tcp", "tcp"}, {"unix", "unix"}, {"shm", "shm"}, {"auto", "auto"}},
+    add_choice<std::string>(app, "--transport", options.transport, {{"tcp", "tcp"}, {"unix", "unix"}, {"shm", "shm"}, {"auto", "auto"}},
                             "auto: TCP that moves to shared memory by itself, and TCP beside it in table and stream [table auto, else tcp]")
+        ->type_name("NAME");
+    add_choice<payload>(app, "--payload", options.payload, {{"copied", payload::copied}, {"in_place", payload::in_place}},
+                        "stream, table: a message is copied in, or written where it is read from [copied]")
         ->type_name("NAME");
     app.add_option("--connect", options.connect, "measure the `mnet serve --bench` that listens there")->type_name("ADDRESS");
     add_engine(app, options.engine, "how both sides talk to the kernel [auto]");
@@ -307,6 +331,7 @@ std::expected<command, exit_code> parse_command_line(int argument_count, const c
         app.parse(argument_count, arguments);
         if (app.get_subcommands().empty()) throw CLI::ValidationError("say what to do: serve, send, bench or cert");
         if (serve_command.parsed()) check_service(serve_command, serve);
+        if (send_command.parsed()) check_send(send_command, send);
         if (bench_command.parsed()) check_bench(bench_command, bench);
     } catch (const CLI::Success& asked) {  // help, version
         app.exit(asked);

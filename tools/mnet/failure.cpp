@@ -14,12 +14,14 @@ std::string reason_text(std::error_code reason) {
     return text;
 }
 
-void fail(exit_code code, std::string_view address, std::error_code reason) {
-    throw failure_exit(code, fmt::format("{}: {}", address, reason_text(reason)));
+void fail(exit_code code, std::string_view address, std::error_code reason, std::string_view words) {
+    std::string text = fmt::format("{}: {}", address, reason_text(reason));
+    if (!words.empty()) text += fmt::format(" ({})", words);
+    throw failure_exit(code, text);
 }
 
-void fail_to_reach(std::string_view address, std::error_code reason) {
-    fail(reason == errc::invalid_address ? exit_code::usage : exit_code::unreachable, address, reason);
+void fail_to_reach(std::string_view address, std::error_code reason, std::string_view words) {
+    fail(reason == errc::invalid_address ? exit_code::usage : exit_code::unreachable, address, reason, words);
 }
 
 }  // namespace mnet::tool

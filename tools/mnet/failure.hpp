@@ -28,10 +28,10 @@ private:
 /// The reason in the middle of a line: without the capital letter that the C library begins with.
 std::string reason_text(std::error_code reason);
 
-/// `ADDRESS: reason`, with the exit code `code`.
-[[noreturn]] void fail(exit_code code, std::string_view address, std::error_code reason);
+/// `ADDRESS: reason`, with the exit code `code`; and the particulars in brackets, if there are any.
+[[noreturn]] void fail(exit_code code, std::string_view address, std::error_code reason, std::string_view words = {});
 
 /// The same for a listen or a connect that failed: `usage` when the address text is wrong, else `unreachable`.
-[[noreturn]] void fail_to_reach(std::string_view address, std::error_code reason);
+[[noreturn]] void fail_to_reach(std::string_view address, std::error_code reason, std::string_view words = {});
 
 }  // namespace mnet::tool

@@ -16,6 +16,7 @@
 
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <utility>
 
 namespace mnet::tool {
@@ -200,9 +201,21 @@ void conversation::print_summary() const {
 
 exit_code run_send(const send_options& options) {
     const auto dial_timeout = std::chrono::ceil<std::chrono::milliseconds>(options.timeout);
-    auto client =
-        mtcp::connect(options.address, {.dial_timeout = dial_timeout, .message_bytes_max = wire::length_max, .engine = options.engine});
-    if (!client) fail_to_reach(options.address, client.error());
+    std::string words;
+    std::optional<tls::client_settings> security;
+    if (options.address.starts_with("tls://")) {
+        const auto settings = tls::client(options.tls, &words);
+        if (!settings) fail(exit_code::unreachable, options.address, settings.error(), words);
+        security = *settings;
+        if (options.tls.insecure_accept_any_certificate)
+            print_error(options.address + ": any certificate is accepted: who sits in between reads along");
+    }
+    auto client = mtcp::connect(options.address, {.dial_timeout = dial_timeout,
+                                                  .message_bytes_max = wire::length_max,
+                                                  .engine = options.engine,
+                                                  .tls = security ? &*security : nullptr,
+                                                  .words = &words});
+    if (!client) fail_to_reach(options.address, client.error(), words);
 
     const auto source = source_for(options);
     conversation talk(std::move(*client), *source, options);

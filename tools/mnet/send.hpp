@@ -3,6 +3,7 @@
 #include "failure.hpp"
 
 #include <mnet/mtcp/options.hpp>
+#include <mnet/tls.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -21,6 +22,7 @@ struct send_options {
     bool no_reply = false;
     std::chrono::nanoseconds timeout{std::chrono::seconds(5)};  // to connect; without a reply; to drain
     mtcp::engine engine = mtcp::engine::automatic;
+    tls::client_options tls{};
     bool json = false;
 };
 

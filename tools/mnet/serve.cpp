@@ -56,6 +56,8 @@ void print_summary_json(const network_statistics& done, const farewell& end) {
     const nlohmann::ordered_json summary{{"clients", done.clients_accepted},
                                          {"clients_refused", done.clients_refused},
                                          {"clients_failed", done.clients_failed},
+                                         {"handshakes", done.handshakes},
+                                         {"handshakes_failed", done.handshakes_failed},
                                          {"messages_received", done.messages_received},
                                          {"bytes_received", done.payload_bytes_received},
                                          {"messages_sent", done.messages_sent},
@@ -110,6 +112,11 @@ exit_code run_serve(const serve_options& options) {
     mtcp::listen_options settings{.address = options.address, .loops = options.loops, .clients_max = options.clients_max};
     settings.engine = options.engine;
     settings.message_bytes_max = options.message_bytes_max;
+    if (!options.tls.certificate.empty()) {
+        std::string words;
+        settings.tls = tls::server(options.tls, &words);
+        if (!settings.tls) fail(exit_code::unreachable, options.tls.certificate, settings.tls.error(), words);
+    }
     if (options.spin) settings.spin = bench::spin_time;
     if (options.sleep) settings.spin = std::chrono::microseconds(0);
     auto network = options.service == service::bench

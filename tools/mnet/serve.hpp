@@ -3,6 +3,7 @@
 #include "failure.hpp"
 
 #include <mnet/mtcp/options.hpp>
+#include <mnet/tls.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -26,6 +27,7 @@ struct serve_options {
     bool spin = false;
     bool sleep = false;
     mtcp::engine engine = mtcp::engine::automatic;
+    tls::server_options tls{};  // TLS where it names a certificate
     bool json = false;
 };
 

@@ -83,6 +83,7 @@ public:
     virtual bool live() const noexcept = 0;
     virtual std::uint64_t id() const noexcept = 0;
     virtual std::string_view name() const noexcept = 0;
+    virtual std::string peer_name() const { return {}; }
     virtual std::string_view engine() const noexcept = 0;
     virtual std::uint64_t system_calls() const noexcept = 0;
     virtual network_statistics loop_statistics() noexcept = 0;

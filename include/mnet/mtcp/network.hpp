@@ -51,7 +51,7 @@ public:
     /// Stops, where that was not done, as `stop()` does.
     ~network();
 
-    /// Where it listens, its port resolved: `127.0.0.1:5050`, `unix:///run/a.sock`.
+    /// Where it listens, its port resolved: `127.0.0.1:5050`, `tls://127.0.0.1:5050`, `unix:///run/a.sock`.
     std::string address() const;
 
     /// How its loops talk to the kernel: "epoll", "uring". The loops of blocking handlers' threads may do otherwise (`client::engine`).
@@ -64,6 +64,17 @@ public:
     std::string_view sharing_reason() const noexcept;
 
     network_statistics statistics() const;
+
+    /// Reads the files of `listen_options.tls` again, as happens by itself when they change: new clients get what they hold now, and nobody is
+    /// dropped. On an error the old ones stay in use. From any thread.
+    /// Errors: as `tls::server`; std::errc::operation_not_supported (no TLS). `words`, where given, gets the file, the reason and what to do.
+    result<> reload_certificates(std::string* words = nullptr);
+
+    /// Why the last reload failed, in words; empty when it did not.
+    std::string reload_error() const;
+
+    /// Which client's TLS handshake failed last, and why, in words; empty when none did.
+    std::string handshake_error() const;
 
     /// Posts a message to every client, as `peer::send` does for each; the bytes are copied once. Gives how many clients it was posted to;
     /// those at their bound are left out. From any thread.
@@ -85,7 +96,8 @@ private:
     std::shared_ptr<detail::network_core> core_;
 };
 
-/// Opens the address and starts serving. Errors: errc::invalid_address; the resolver's (std::errc::host_unreachable when a name has no
+/// Opens the address and starts serving. Errors: that of `options.tls`; std::errc::invalid_argument (tls:// without certificates, TLS for shm://, or
+/// with shared memory required); errc::invalid_address; the resolver's (std::errc::host_unreachable when a name has no
 /// address); the kernel's (address_in_use, permission_denied, ...); of `engine::uring`, the kernel's with a message that says why it is refused.
 MNET_API result<network> listen(const listen_options& options, detail::any_handler handler);
 

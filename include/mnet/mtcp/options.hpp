@@ -2,6 +2,9 @@
 //
 // A value outside its range is brought to the nearest one inside it. Fields of the same name mean the same in both.
 #pragma once
+#include <mnet/error.hpp>
+#include <mnet/tls.hpp>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -58,6 +61,18 @@ struct connect_options {
     sharing shared_memory = sharing::automatic;
     /// A server of this user is trusted with shared memory, beside those of one's own. Default: none.
     std::optional<unsigned> shared_memory_user{};
+
+    /// TLS, and whom to believe (`tls::client`); it has to live until the connect has ended, and no longer. No memory is shared then. Default:
+    /// none; an address of tls:// without it believes the system's authorities.
+    const tls::client_settings* tls = nullptr;
+
+    /// Of a TLS connection, within `dial_timeout`: from the open TCP connection to the end of the handshake. At least 1 ms. Default: 10 s, or
+    /// `dead_after` when that is set and shorter.
+    std::chrono::milliseconds handshake_timeout{10'000};
+
+    /// Gets the particulars, as a person wants to read them, where the handshake fails: since when a certificate is expired, which name was asked
+    /// for and which found. It has to live until the connect has ended. Default: nobody wants them.
+    std::string* words = nullptr;
 };
 
 static_assert(std::is_trivially_destructible_v<connect_options>);  // may stand in a co_await expression (docs/adr/0003)
@@ -94,6 +109,16 @@ struct listen_options {
 
     /// Clients of these users are trusted with shared memory, beside those of one's own. Default: none.
     std::vector<unsigned> shared_memory_users{};
+
+    /// TLS for every client, with these certificates: `.tls = mnet::tls::server({.certificate = "server.pem", .key = "server.key"})`; `listen`
+    /// gives the error where that is one. No memory is shared then. Default: none.
+    result<tls::server_settings> tls{};
+
+    std::chrono::milliseconds handshake_timeout{10'000};
+
+    /// TLS handshakes at the same time, of each loop. When there are as many, the oldest that has not sent a byte for 100 ms is cut for the next one; where
+    /// all have, clients wait to be accepted. Blocking handlers have a thread for each. At least 1. Default: 256.
+    std::size_t handshakes_max = 256;
 };
 
 }  // namespace mnet::inline v1::mtcp

@@ -1,0 +1,384 @@
+// What one half writes, the other reads: the same bytes in the same order, in place, and never a place written that is still being read.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <deque>
+#include <optional>
+
+#include "shm/two_sides.hpp"
+#include "support/random.hpp"
+
+namespace shm_test {
+namespace {
+
+using kind = receiver::arrival::kind;
+
+TEST(Runs, ArriveWhenTheyArePublishedAndNotBefore) {
+    one_way way;
+    ASSERT_TRUE(put(way.out, filled(100, 1)));
+    EXPECT_EQ(way.in.next().what, kind::nothing);
+    EXPECT_FALSE(way.in.has_next());
+    EXPECT_FALSE(way.out.publish()) << "nobody sleeps on it";
+    EXPECT_TRUE(way.in.has_next());
+    const auto arrived = way.in.next();
+    EXPECT_EQ(arrived.what, kind::whole);
+    EXPECT_TRUE(same(arrived.bytes, filled(100, 1)));
+    EXPECT_EQ(way.in.next().what, kind::nothing);
+}
+
+TEST(Runs, LieInThePlaceWhereTheyWereWritten) {
+    one_way way;
+    const auto window = way.out.open(64);
+    window[0] = std::byte{1};
+    ASSERT_TRUE(way.out.keep(window.data() + 64));
+    way.out.publish();
+    const auto arrived = way.in.next();
+    window[0] = std::byte{2};
+    EXPECT_EQ(arrived.bytes[0], std::byte{2}) << "no copy was made";
+}
+
+TEST(Runs, GoBothWaysAtOnce) {
+    two_sides both;
+    sender forth(both.first);
+    sender back(both.second);
+    receiver of_second(both.second);
+    receiver of_first(both.first);
+    for (unsigned round = 0; round < 1000; ++round) {
+        ASSERT_TRUE(put(forth, filled(50, round)));
+        ASSERT_TRUE(put(back, filled(70, round)));
+        forth.publish();
+        back.publish();
+        ASSERT_TRUE(same(of_second.next().bytes, filled(50, round)));
+        ASSERT_TRUE(same(of_first.next().bytes, filled(70, round)));
+        ASSERT_EQ(of_second.next().what, kind::nothing);
+        ASSERT_EQ(of_first.next().what, kind::nothing);
+    }
+}
+
+TEST(Runs, FillTheQueueUpToOnePlaceThatIsKeptForTheEnd) {
+    one_way way;
+    std::size_t kept = 0;
+    const auto window = way.out.open(small_window_bytes);
+    const std::byte* end = window.data();
+    while (way.out.keep(end + 1)) {
+        ++kept;
+        ++end;
+    }
+    EXPECT_EQ(kept, runs_max - 1);
+    EXPECT_FALSE(way.out.has_room());
+    EXPECT_EQ(way.out.unkept_bytes(end + 1), 1U) << "what could not be kept is still the caller's";
+    way.out.shut();
+    EXPECT_TRUE(way.out.open(1).empty());
+    EXPECT_EQ(way.out.copy(filled(1, 0)), 0U);
+    way.out.finish();
+    way.out.publish();
+    for (std::size_t index = 0; index < kept; ++index) ASSERT_EQ(way.in.next().bytes.size(), 1U);
+    EXPECT_EQ(way.in.next().what, kind::finish);
+    EXPECT_EQ(way.in.next().what, kind::nothing);
+    EXPECT_FALSE(way.out.lied());
+    EXPECT_TRUE(way.out.has_room());
+    EXPECT_EQ(way.out.untaken_bytes(), 0U);
+}
+
+TEST(Runs, FillTheSmallPartUntilTheReaderIsThrough) {
+    one_way way;
+    std::size_t kept = 0;
+    while (put(way.out, filled(16'000, static_cast<unsigned>(kept)))) ++kept;
+    EXPECT_EQ(kept, usual.small_bytes / 16'000);
+    way.out.publish();
+    EXPECT_FALSE(way.out.has_room());
+    ASSERT_TRUE(same(way.in.next().bytes, filled(16'000, 0)));
+    EXPECT_FALSE(put(way.out, filled(16'000, 9))) << "the reader still reads it";
+    for (std::size_t index = 1; index < kept; ++index) ASSERT_TRUE(same(way.in.next().bytes, filled(16'000, static_cast<unsigned>(index))));
+    EXPECT_EQ(way.in.next().what, kind::nothing);
+    EXPECT_TRUE(put(way.out, filled(16'000, 9)));
+}
+
+TEST(Runs, CostAWriterThatRunsAheadNoRoomForGood) {
+    one_way way;
+    for (unsigned round = 0; round < 10'000; ++round) {
+        const std::size_t bytes = 1 + round * 37 % 12'000;
+        ASSERT_TRUE(put(way.out, filled(bytes, round))) << round;
+        way.out.publish();
+        ASSERT_TRUE(same(way.in.next().bytes, filled(bytes, round)));
+        if (round % 3 == 0) {
+            ASSERT_EQ(way.in.next().what, kind::nothing);
+        }
+    }
+}
+
+TEST(Runs, OfLongFramesLieInTheLargePartAtAnyLength) {
+    one_way way;
+    for (const std::size_t bytes : {large_from, large_from + 1, std::size_t{500'000}, std::size_t{usual.large_bytes}}) {
+        ASSERT_TRUE(put(way.out, filled(bytes, 3)));
+        way.out.publish();
+        const auto arrived = way.in.next();
+        ASSERT_TRUE(same(arrived.bytes, filled(bytes, 3)));
+        EXPECT_GE(arrived.bytes.data(), way.second.data_of(side::first).data() + usual.small_bytes);
+        ASSERT_EQ(way.in.next().what, kind::nothing);
+    }
+    EXPECT_TRUE(way.out.open(usual.large_bytes + 1).empty()) << "never";
+}
+
+TEST(Runs, OfLongFramesWaitForTheLargePartAndShortOnesDoNot) {
+    one_way way;
+    ASSERT_TRUE(put(way.out, filled(usual.large_bytes, 0)));
+    way.out.publish();
+    EXPECT_TRUE(way.out.open(large_from).empty());
+    EXPECT_TRUE(put(way.out, filled(100, 0)));
+    ASSERT_EQ(way.in.next().what, kind::whole);
+    way.out.publish();
+    ASSERT_EQ(way.in.next().bytes.size(), 100U) << "which gives the long one back: it was more than a quarter";
+    EXPECT_FALSE(way.out.open(large_from).empty());
+}
+
+TEST(Runs, SayWhenTheLargePartRests) {
+    one_way way;
+    EXPECT_TRUE(way.out.large_part_rests());
+    ASSERT_TRUE(put(way.out, filled(large_from, 0)));
+    way.out.publish();
+    EXPECT_FALSE(way.out.large_part_rests());
+    EXPECT_FALSE(way.out.large_part_rests()) << "it was not read yet";
+    ASSERT_EQ(way.in.next().what, kind::whole);
+    EXPECT_FALSE(way.out.large_part_rests()) << "it is being read";
+    ASSERT_EQ(way.in.next().what, kind::nothing);
+    EXPECT_TRUE(way.out.large_part_rests());
+    EXPECT_FALSE(way.out.open(large_from).empty());
+    EXPECT_FALSE(way.out.large_part_rests()) << "a window is open there";
+}
+
+TEST(Runs, LetTheLargePartRestInAWindowThatIsFullAndWasNeverShut) {
+    one_way way;
+    const auto window = way.out.open(large_from);
+    ASSERT_TRUE(way.out.keep(window.data() + window.size()));
+    way.out.publish();
+    ASSERT_EQ(way.in.next().what, kind::whole);
+    ASSERT_EQ(way.in.next().what, kind::nothing);
+    EXPECT_FALSE(way.out.large_part_rests()) << "it was used since this was last asked";
+    EXPECT_TRUE(way.out.large_part_rests());
+}
+
+TEST(Runs, CarryBytesInPiecesOfWhatFitsNowhereElse) {
+    one_way way({.small_bytes = small_bytes_min, .large_bytes = 0});
+    const auto whole = filled(1'000'000, 5);
+    std::vector<std::byte> arrived;
+    std::span<const std::byte> left(whole);
+    while (arrived.size() < whole.size()) {
+        left = left.subspan(way.out.copy(left));
+        way.out.publish();
+        for (auto next = way.in.next(); next.what != kind::nothing; next = way.in.next()) {
+            ASSERT_EQ(next.what, kind::piece);
+            ASSERT_LE(next.bytes.size(), small_window_bytes);
+            arrived.insert(arrived.end(), next.bytes.begin(), next.bytes.end());
+        }
+    }
+    EXPECT_TRUE(same(arrived, whole));
+    EXPECT_TRUE(left.empty());
+}
+
+TEST(Runs, EndWithAFinishThatHoldsNoBytes) {
+    one_way way;
+    ASSERT_TRUE(put(way.out, filled(10, 0)));
+    way.out.finish();
+    way.out.publish();
+    EXPECT_EQ(way.in.next().what, kind::whole);
+    const auto end = way.in.next();
+    EXPECT_EQ(end.what, kind::finish);
+    EXPECT_TRUE(end.bytes.empty());
+    EXPECT_EQ(way.in.next().what, kind::nothing);
+    EXPECT_EQ(way.out.untaken_bytes(), 0U);
+}
+
+TEST(Runs, GoOnAtACacheLineOfTheirOwnWhenTheyAreAligned) {
+    one_way way;
+    const auto window = way.out.open(100);
+    ASSERT_TRUE(way.out.keep(window.data() + 10));
+    EXPECT_EQ(way.out.align(), window.data() + cache_line_bytes);
+    EXPECT_EQ(way.out.unkept_bytes(window.data() + cache_line_bytes), 0U);
+    EXPECT_EQ(way.out.align(), window.data() + cache_line_bytes) << "once is enough";
+    ASSERT_TRUE(way.out.keep(window.data() + window.size()));
+    EXPECT_EQ(way.out.align(), window.data() + window.size()) << "a window goes no further than its end";
+}
+
+TEST(Runs, AreForgottenWhenTheirWindowIsShutBeforeTheyAreKept) {
+    one_way way;
+    const auto window = way.out.open(100);
+    window[0] = std::byte{1};
+    way.out.shut();
+    EXPECT_FALSE(way.out.publish());
+    EXPECT_EQ(way.in.next().what, kind::nothing);
+    EXPECT_EQ(way.out.open(100).data(), window.data());
+}
+
+TEST(Runs, WakeWhoSleepsForThemAndNobodyElse) {
+    one_way way;
+    way.second.wish(for_room);
+    ASSERT_TRUE(put(way.out, filled(1, 0)));
+    EXPECT_FALSE(way.out.publish());
+    way.second.wish(for_input);
+    EXPECT_FALSE(way.out.publish()) << "nothing new was shown";
+    ASSERT_TRUE(put(way.out, filled(1, 0)));
+    EXPECT_TRUE(way.out.publish());
+    ASSERT_TRUE(put(way.out, filled(1, 0)));
+    EXPECT_FALSE(way.out.publish()) << "it is on its way already";
+}
+
+TEST(Runs, WakeWhoSleepsForRoomWhenTheyAreGivenBack) {
+    one_way way;
+    while (put(way.out, filled(10'000, 0))) {
+    }
+    way.out.publish();
+    way.first.wish(for_room);
+    EXPECT_EQ(way.in.next().what, kind::whole);
+    EXPECT_FALSE(way.in.has_to_wake());
+    while (way.in.next().what != kind::nothing) {
+    }
+    EXPECT_TRUE(way.in.has_to_wake());
+    EXPECT_FALSE(way.in.has_to_wake()) << "it says so once";
+}
+
+// Against a model ------------------------------------------------------------------------------------------------------------------
+
+/// Random use of both halves, and a queue of what ought to arrive.
+class random_use {
+public:
+    random_use(support::random_source& random, const geometry& sizes) : random_(random), way_(sizes), sizes_(sizes) {}
+
+    void step() {
+        switch (random_.below(9)) {
+            case 0:
+            case 1:
+                open();
+                break;
+            case 2:
+            case 3:
+                keep();
+                break;
+            case 4:
+                if (way_.out.is_open()) shut();
+                copy();
+                break;
+            case 5:
+                way_.out.publish();
+                shown_ = true;
+                break;
+            default:
+                read();
+        }
+        if (!expected_.empty()) shown_ = false;
+    }
+
+    void end() {
+        if (way_.out.is_open()) shut();
+        way_.out.finish();
+        way_.out.publish();
+        while (!ended_ && !testing::Test::HasFatalFailure()) {
+            ASSERT_TRUE(way_.in.has_next()) << "what was published arrives";
+            read();
+        }
+        ASSERT_TRUE(expected_.empty());
+        read();
+        ASSERT_EQ(way_.out.untaken_bytes(), 0U);
+        ASSERT_FALSE(way_.out.lied());
+        ASSERT_TRUE(way_.out.large_part_rests() || way_.out.large_part_rests());
+    }
+
+    std::size_t bytes_read() const { return bytes_read_; }
+
+private:
+    struct stretch {
+        kind what;
+        std::vector<std::byte> bytes;
+    };
+
+    void open() {
+        if (way_.out.is_open()) return;
+        const std::size_t wanted = 1 + random_.magnitude_below(random_.one_in(8) ? sizes_.side_bytes() : 20'000);
+        window_ = way_.out.open(wanted);
+        if (!window_.empty()) {
+            ASSERT_GE(window_.size(), wanted);
+        }
+        used_ = 0;
+    }
+
+    void keep() {
+        if (!way_.out.is_open() || used_ == window_.size()) return;
+        const std::size_t count = 1 + random_.magnitude_below(window_.size() - used_);
+        auto bytes = filled(count, static_cast<unsigned>(salt_++));
+        std::memcpy(window_.data() + used_, bytes.data(), count);
+        if (!way_.out.keep(window_.data() + used_ + count)) return;
+        used_ += count;
+        expected_.push_back({.what = kind::whole, .bytes = std::move(bytes)});
+        if (random_.one_in(2)) used_ = static_cast<std::size_t>(way_.out.align() - window_.data());
+    }
+
+    void shut() { way_.out.shut(); }
+
+    void copy() {
+        auto bytes = filled(1 + random_.magnitude_below(random_.one_in(4) ? 200'000 : 5000), static_cast<unsigned>(salt_++));
+        bytes.resize(way_.out.copy(bytes));
+        if (!bytes.empty()) expected_.push_back({.what = kind::piece, .bytes = std::move(bytes)});
+    }
+
+    void read() {
+        ASSERT_TRUE(same(reading_, as_read_)) << "what is being read does not change";
+        const bool had = way_.in.has_next();
+        const auto next = way_.in.next();
+        reading_ = next.bytes;
+        as_read_.assign(reading_.begin(), reading_.end());
+        bytes_read_ += reading_.size();
+        ASSERT_EQ(had, next.what != kind::nothing);
+        ASSERT_NE(next.what, kind::lie);
+        ASSERT_FALSE(shown_ && next.what == kind::nothing && !expected_.empty());
+        if (next.what == kind::nothing) return;
+        if (next.what == kind::finish) {
+            ended_ = true;
+            return;
+        }
+        ASSERT_FALSE(expected_.empty());
+        stretch& front = expected_.front();
+        ASSERT_EQ(front.what, next.what);
+        ASSERT_LE(reading_.size(), front.bytes.size());
+        if (front.what == kind::whole) {
+            ASSERT_EQ(reading_.size(), front.bytes.size());
+        }
+        ASSERT_TRUE(same(reading_, std::span(front.bytes).first(reading_.size())));
+        front.bytes.erase(front.bytes.begin(), front.bytes.begin() + static_cast<std::ptrdiff_t>(reading_.size()));
+        if (front.bytes.empty()) expected_.pop_front();
+    }
+
+    support::random_source& random_;
+    one_way way_;
+    geometry sizes_;
+    std::span<std::byte> window_{};
+    std::size_t used_ = 0;
+    std::size_t salt_ = 0;
+    std::deque<stretch> expected_{};
+    std::span<const std::byte> reading_{};
+    std::vector<std::byte> as_read_{};
+    std::size_t bytes_read_ = 0;
+    bool shown_ = false;
+    bool ended_ = false;
+};
+
+TEST(Runs, AgreeWithAQueueOfThemWhateverIsDoneInWhichOrder) {
+    support::random_source random;
+    std::size_t bytes_read = 0;
+    for (int round = 0; round < 2000; ++round) {
+        const geometry sizes{.small_bytes = static_cast<std::uint32_t>(small_bytes_min + page_bytes * random.below(4)),
+                             .large_bytes = static_cast<std::uint32_t>(page_bytes * random.magnitude_below(64))};
+        random_use use(random, sizes);
+        const std::uint64_t steps = random.magnitude_below(2000);
+        for (std::uint64_t step = 0; step < steps; ++step) {
+            use.step();
+            ASSERT_FALSE(HasFatalFailure()) << "round " << round << ", step " << step;
+        }
+        use.end();
+        ASSERT_FALSE(HasFatalFailure()) << "the end of round " << round;
+        bytes_read += use.bytes_read();
+    }
+    EXPECT_GT(bytes_read, 2000U * 1000U) << "rounds in which nothing happens show nothing";
+}
+
+}  // namespace
+}  // namespace shm_test
