@@ -212,10 +212,11 @@ void connection::pull() noexcept {
     while (phase_ == phase::open) {
         // Within its window a handler stays under the bound.
         if (std::exchange(asked_for_room_, false) && pause_if_above_bound()) return;
-        if (decoder.messages() >= turn_ends && decoder.ready(receive)) {
+        if (decoder.messages() >= turn_ends && (decoder.ready(receive) || (memory_ && memory_->in.has_next()))) {
             go_on_later();
             return;
         }
+        if (memory_ && receive.empty()) (void)take_run();
         const wire::decoded next = decoder.next(receive);
         if (next.what == wire::decoded::kind::message) {
             handler(client_, message_access::make(next.payload, decoder));

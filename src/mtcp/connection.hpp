@@ -11,7 +11,7 @@
 //
 // connection.cpp: stream answers and state; connection_client.cpp: what client asks for; connection_close.cpp: draining and the end;
 // connection_looking.cpp: what can be seen of it;
-// connection_memory.cpp: what is different in shared memory; connection_secure.cpp: the same with TLS.
+// connection_memory.cpp, connection_memory_output.cpp: what is different in shared memory; connection_secure.cpp: the same with TLS.
 #pragma once
 #include "io/loop.hpp"
 #include "mnet/mailbox.hpp"
@@ -252,6 +252,7 @@ private:
     bool fetch() noexcept;
     void wake_for_room() noexcept;
     bool is_time_for_events() noexcept;
+    bool next_place(std::size_t payload_bytes) noexcept;
     bool write_in_place(std::size_t frame_bytes) noexcept;
     void keep_in_place() noexcept;
     bool leave_place() noexcept;

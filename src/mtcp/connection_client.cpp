@@ -17,6 +17,7 @@ namespace mnet::inline v1::mtcp::detail {
 result<> connection::make_room(std::size_t payload_bytes) noexcept {
     own();
     asked_for_room_ = true;
+    if (memory_ && next_place(payload_bytes)) return {};
     auto room = room_for(payload_bytes);
     if (!room && room.error() == errc::would_block) ++counted_.writes_refused;
     return room;
@@ -140,6 +141,7 @@ result<> connection::nothing_yet() noexcept {
 
 /// One try: at least a byte more in the window, an end, or errc::no_data_yet.
 result<> connection::fill_now() noexcept {
+    if (memory_ && receive.empty() && take_run()) return {};
     if (const std::error_code reason = why_no_more()) return failure(reason);
     if (memory_) {
         if (take_run()) return {};

@@ -1,7 +1,7 @@
 // A connection whose frames go through shared memory: windows of that memory in place of the pool's, and a bell in place of the kernel's events.
 //
 // What finds no room there queues up in the pool's blocks, as it does in front of a socket, and is copied over when room comes; so a peer that
-// doesn't read meets the same bounds. While something is queued, no window of the memory is open: messages keep their order.
+// doesn't read meets the same bounds (connection_memory_output.cpp).
 #include "base/assert.hpp"
 #include "mtcp/connection.hpp"
 #include "mtcp/memory.hpp"
@@ -18,19 +18,8 @@ namespace mnet::inline v1::mtcp::detail {
 
 namespace {
 
-/// How long large messages must have been absent before their pages go back: paging in a MiB anew costs more than sending it.
-constexpr std::chrono::seconds pages_kept{1};
-
 /// A thread that polls memory sees no event of the kernel: so often it looks for those too.
 constexpr unsigned polls_an_event = 64;
-
-void pause_processor() noexcept {
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    asm volatile("yield");
-#endif
-}
 
 }  // namespace
 
@@ -229,140 +218,6 @@ void connection::wake_for_room() noexcept {
 bool connection::is_time_for_events() noexcept {
     pause_processor();
     return ++memory_->idle_polls % polls_an_event == 0;
-}
-
-// Output --------------------------------------------------------------------------------------------------------------------------
-
-/// Makes a window of the memory the send window. False when there is no room for it.
-bool connection::write_in_place(std::size_t frame_bytes) noexcept {
-    if (out_.unsent_bytes() > 0) return false;
-    if (!leave_place()) return false;
-    if (out_.unsent_bytes() > 0) return false;
-    out_.settle();
-    const auto window = memory_->out.open(frame_bytes);
-    if (window.empty()) return false;
-    send.next = window.data();
-    send.limit = window.data() + window.size();
-    if (frame_bytes >= shm::large_from && !std::exchange(memory_->pages_in_use, true)) {
-        worker_.loop().set(memory_->giving_back, worker_.loop().now() + pages_kept);
-    }
-    return true;
-}
-
-void connection::keep_in_place() noexcept {
-    if (!memory_->out.is_open()) return;
-    const std::size_t bytes = memory_->out.unkept_bytes(send.next);
-    if (bytes == 0 || !memory_->out.keep(send.next)) return;
-    counted_.wire_bytes_sent += bytes;
-    counted_.placed_bytes += bytes;
-    if (!send.writer_open) send.next = memory_->out.align();
-}
-
-/// Ends the memory's window; what could not be kept there is queued. False, and nothing changed, when there is no memory for that.
-bool connection::leave_place() noexcept {
-    if (!memory_->out.is_open()) return true;
-    keep_in_place();
-    const std::size_t left = memory_->out.unkept_bytes(send.next);
-    base::block* queued = nullptr;
-    if (left > 0) {
-        queued = worker_.pool().acquire(left);
-        if (queued == nullptr) return false;
-        std::memcpy(queued->data(), send.next - left, left);
-        queued->begin = 0;
-        queued->end = left;
-        worker_.pool().disown(*queued);
-    }
-    memory_->out.shut();
-    send.next = send.limit = nullptr;
-    if (queued != nullptr) out_.append(*queued);
-    return true;
-}
-
-/// Polls until `condition` holds, or for as long as a thread may; longer, when much is queued that has to be copied. The reader may wait for
-/// this very processor, and gets it.
-template <typename Condition>
-void connection::wait_for_reader(Condition condition) noexcept {
-    constexpr unsigned polls_a_look_at_the_clock = 64;
-    const auto windows = static_cast<int>(1 + out_.unsent_bytes() / worker_.pool().window_bytes());
-    const auto until = worker_.loop().now() + windows * spin_for(limits_in_force(), 1);
-    while (phase_ == phase::open && !output_failure_) {
-        for (unsigned polls = 0; polls < polls_a_look_at_the_clock; ++polls) {
-            if (condition()) return;
-            pause_processor();
-        }
-        if (worker_.loop().now() >= until) return;
-        worker_.loop().give_way();
-    }
-}
-
-/// Room for a frame: in the memory, or, when a moment's patience brings none, in front of it.
-result<> connection::room_in_memory(std::size_t frame_bytes) noexcept {
-    const bool can_wait = worker_.is_private() && spin_for(limits_in_force(), 1).count() > 0;
-    if (can_wait && memory_->out.runs_ahead(frame_bytes)) {
-        push();
-        wait_for_reader([&] { return !memory_->out.runs_ahead(frame_bytes); });
-    }
-    if (write_in_place(frame_bytes)) return {};
-    const bool worth_it = !memory_->reader_rests || memory_->out.has_room();
-    if (can_wait && worth_it && frame_bytes <= memory_->segment.sizes().side_bytes()) {
-        bool written = false;
-        wait_for_reader([&] {
-            push();
-            written = write_in_place(frame_bytes);
-            return written;
-        });
-        memory_->reader_rests = !written;
-        if (written) return {};
-    }
-    if (!leave_place()) return failure(std::errc::not_enough_memory);
-    return out_.make_room(frame_bytes);
-}
-
-/// A block goes over in one copy where it has a place of its own.
-bool connection::copy_in_place(base::block& frame) noexcept {
-    if (!write_in_place(frame.size())) return false;
-    std::memcpy(send.next, frame.data() + frame.begin, frame.size());
-    send.next += frame.size();
-    ++send.messages;
-    worker_.pool().adopt(frame);
-    worker_.pool().release(&frame);
-    return true;
-}
-
-/// What was written in place so far is shown at a batch's end, and all of it when somebody waits for it.
-void connection::show_batch() noexcept {
-    keep_in_place();
-    if (memory_->out.has_batch()) push_into_memory();
-}
-
-void connection::push_into_memory() noexcept {
-    if (phase_ == phase::opening || phase_ >= phase::closing || output_failure_) return;
-    keep_in_place();
-    if (!memory_->out.is_open()) {
-        for (auto bytes = out_.front(); !bytes.empty(); bytes = out_.front()) {
-            const std::size_t copied = memory_->out.copy(bytes);
-            if (copied == 0) break;
-            out_.taken(copied);
-            counted_.wire_bytes_sent += copied;
-        }
-    }
-    if (memory_->out.publish()) ring();
-    sending_ = unsent_bytes() > 0;
-}
-
-void connection::finish_in_memory() noexcept {
-    memory_->out.finish();
-    if (memory_->out.publish()) ring();
-}
-
-/// Pages of the large part, once no message has used them for a while.
-void connection::give_back_pages() noexcept {
-    if (memory_->out.large_part_rests()) {
-        memory_->segment.give_back_large();
-        memory_->pages_in_use = false;
-    } else if (phase_ == phase::open) {
-        worker_.loop().set(memory_->giving_back, worker_.loop().now() + pages_kept);
-    }
 }
 
 // Waiting -------------------------------------------------------------------------------------------------------------------------

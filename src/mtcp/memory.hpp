@@ -40,6 +40,15 @@ struct met {
     std::string address;  // the server's, as the user knows it
 };
 
+/// Between two polls of memory.
+inline void pause_processor() noexcept {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+}
+
 struct memory : base::list_hook<> {
     memory(connection& owner, shm::segment with, const shm::peer& who, std::string where) noexcept;
 
@@ -57,7 +66,7 @@ struct memory : base::list_hook<> {
     bool reader_rests = false;  // the peer took nothing for as long as a writer may wait
     bool pages_in_use = false;  // `giving_back` is set
     unsigned idle_polls = 0;
-    base::timer giving_back;    // of pages that large messages left
+    base::timer giving_back;  // of pages that large messages left
     std::array<std::byte, 64> bells{};
 };
 

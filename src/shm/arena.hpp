@@ -23,8 +23,13 @@ public:
     /// there is room: memory that is used again soon is still in the processor's caches.
     place reserve(std::size_t bytes, std::size_t extent) noexcept {
         if (used_ == 0) head_ = tail_ = 0;
-        const std::size_t start = (head_ + cache_line_bytes - 1) / cache_line_bytes * cache_line_bytes;
-        if (head_ < tail_) {
+        return behind(head_, bytes, extent);
+    }
+
+    /// The same for a piece that would come behind one that ends at `head`.
+    place behind(std::size_t head, std::size_t bytes, std::size_t extent) const noexcept {
+        const std::size_t start = (head + cache_line_bytes - 1) / cache_line_bytes * cache_line_bytes;
+        if (head < tail_) {
             const std::size_t end = tail_ - 1;  // a full circle would look like an empty one
             return start + bytes <= end ? place{start, end - start} : place{};
         }

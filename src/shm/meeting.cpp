@@ -120,7 +120,8 @@ result<std::optional<segment>> take_offer(int socket, std::string& why) noexcept
         return failure(std::errc::connection_refused);
     }
     // Without the right there was no descriptor left for it here (EMFILE): the kernel dropped it and says MSG_CTRUNC.
-    if (!descriptor) return failure((message.msg_flags & MSG_CTRUNC) != 0 ? std::errc::too_many_files_open : std::errc::bad_file_descriptor);
+    if (!descriptor)
+        return failure((message.msg_flags & MSG_CTRUNC) != 0 ? std::errc::too_many_files_open : std::errc::bad_file_descriptor);
     auto opened = segment::open(what.sizes, std::move(descriptor));
     if (!opened) return failure(opened.error());
     return std::optional<segment>(*std::move(opened));

@@ -68,7 +68,8 @@ receiver::arrival receiver::next() noexcept {
 /// worked on. The words are not checked yet, and a prefetch of any address does no harm.
 void receiver::look_ahead() noexcept {
     constexpr std::uint64_t ahead = 3;
-    const std::uint64_t word = std::atomic_ref(where_.queue_of(other(where_.mine()))[(begun_ + ahead) % runs_max]).load(std::memory_order_relaxed);
+    const std::uint64_t word =
+        std::atomic_ref(where_.queue_of(other(where_.mine()))[(begun_ + ahead) % runs_max]).load(std::memory_order_relaxed);
     if (lap_in(word) != lap_of(begun_ + ahead)) return;
     const run next = unpack(word);
     __builtin_prefetch(data_.data() + next.offset);

@@ -48,8 +48,8 @@ private:
 
     const segment& where_;
     std::span<const std::byte> data_;
-    std::uint64_t begun_ = 0;  // runs given out, ever
-    std::uint64_t told_ = 0;   // the other side knows that we are through with so many
+    std::uint64_t begun_ = 0;           // runs given out, ever
+    std::uint64_t told_ = 0;            // the other side knows that we are through with so many
     std::size_t small_unreported_ = 0;  // bytes, of each part
     std::size_t large_unreported_ = 0;
     bool in_use_ = false;

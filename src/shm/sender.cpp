@@ -48,6 +48,28 @@ void sender::look_ahead(std::size_t frame_bytes) noexcept {
     __builtin_prefetch(next + frame_bytes - 1, 1);
 }
 
+std::span<std::byte> sender::next(const std::byte* end, std::size_t frame_bytes) noexcept {
+    const bool large = frame_bytes >= large_from;
+    const std::size_t bytes = unkept_bytes(end);
+    if (pending_ == batch_runs - 1) refresh();
+    if (kept_ - taken_ >= runs_max - 2 || (large && large_.pieces() >= large_ahead_max) || frame_bytes > part(large).size()) return {};
+    arena& target = part(large);
+    const std::size_t extent = large ? large_ahead_max * frame_bytes : small_.size();
+    const bool behind_this_one = large == window_is_large_ && bytes > 0;
+    const arena::place found = behind_this_one ? target.behind(static_cast<std::size_t>(end - data_) - base_of(large), frame_bytes, extent)
+                                               : target.reserve(frame_bytes, extent);
+    if (found.room == 0) return {};
+    if (bytes > 0) add(run::kind::whole, window_is_large_, static_cast<std::size_t>(window_ - data_) - base_of(window_is_large_), bytes);
+    window_ = data_ + base_of(large) + found.offset;
+    window_end_ = window_ + (large ? frame_bytes : std::max(std::min(found.room, small_window_bytes), frame_bytes));
+    window_is_large_ = large;
+    if (large) {
+        large_used_ = true;
+        look_ahead(frame_bytes);
+    }
+    return {window_, window_end_};
+}
+
 bool sender::keep(const std::byte* end) noexcept {
     const std::size_t bytes = unkept_bytes(end);
     if (bytes == 0) return true;

@@ -35,6 +35,9 @@ public:
     std::span<std::byte> open(std::size_t frame_bytes) noexcept;
     bool is_open() const noexcept { return window_ != nullptr; }
 
+    /// `keep`, `shut` and `open` in one, as long as nothing stands in the way; empty, and nothing changed, when something does.
+    std::span<std::byte> next(const std::byte* end, std::size_t frame_bytes) noexcept;
+
     /// So many long frames are on their way that the next had better wait for one to be taken: memory that is used in turns stays in the
     /// processor's caches, and in its table of pages, only as long as there is little of it.
     bool runs_ahead(std::size_t frame_bytes) noexcept {
@@ -107,16 +110,16 @@ private:
     std::byte* const data_;
     arena small_;
     arena large_;
-    std::array<piece, runs_max> pieces_{};   // kept and not taken, by number
-    std::array<run, batch_runs> batch_{};    // kept and not shown
-    std::size_t pending_ = 0;                // of them
-    std::uint64_t kept_ = 0;                 // runs, ever
-    std::uint64_t taken_ = 0;                // the other side is through with so many
+    std::array<piece, runs_max> pieces_{};  // kept and not taken, by number
+    std::array<run, batch_runs> batch_{};   // kept and not shown
+    std::size_t pending_ = 0;               // of them
+    std::uint64_t kept_ = 0;                // runs, ever
+    std::uint64_t taken_ = 0;               // the other side is through with so many
     std::uint64_t untaken_bytes_ = 0;
-    std::byte* window_ = nullptr;            // its part that was not kept begins here
+    std::byte* window_ = nullptr;  // its part that was not kept begins here
     std::byte* window_end_ = nullptr;
     bool window_is_large_ = false;
-    bool unasked_ = false;                   // runs were shown, and nobody looked whether the other side sleeps
+    bool unasked_ = false;  // runs were shown, and nobody looked whether the other side sleeps
     bool large_used_ = false;
     bool lied_ = false;
 };

@@ -5,6 +5,7 @@
 #include "servers.hpp"
 
 #include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -39,7 +40,11 @@ struct liar {
         ring();
     }
 
-    void ring() { bell.send("01"); }
+    /// Once it is cut off, nobody hears it.
+    void ring() const {
+        const char byte = 1;
+        (void)::send(bell.descriptor(), &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
     void tell(std::uint64_t number, std::uint64_t word) const {
         std::atomic_ref(memory.queue_of(memory.mine())[number % shm::runs_max]).store(word, std::memory_order_release);
     }
@@ -52,12 +57,16 @@ class SharedMemoryLiars : public EveryShape {
 protected:
     ~SharedMemoryLiars() override { ::setenv("MNET_SHARED_MEMORY", "off", 1); }
 
-    /// It is cut off, alone, and for that reason.
+    /// It is cut off, alone.
     void expect_cut_off(liar& who) {
         (void)who.bell.receive_to_end();
         expect_echo(honest, "undisturbed");
         EXPECT_TRUE(eventually([&] { return network->statistics().clients == 1; }));
         EXPECT_EQ(network->statistics().clients_failed, 1U);
+    }
+
+    /// And the handler is told why.
+    void expect_told() {
         if (GetParam() == shape::message) return;
         const auto how = ends.take();
         ASSERT_TRUE(how.has_value());
@@ -77,6 +86,7 @@ TEST_P(SharedMemoryLiars, WhoTellOfBytesOutsideOfTheirMemoryAreCutOff) {
     who.tell(0, shm::pack({.what = shm::run::kind::whole, .offset = (1U << 27U) - 1, .bytes = (1U << 27U) - 1}, shm::lap_of(0)));
     who.ring();
     expect_cut_off(who);
+    expect_told();
 }
 
 TEST_P(SharedMemoryLiars, WhoFillTheWholeQueueWithGarbageAreCutOff) {
@@ -87,6 +97,7 @@ TEST_P(SharedMemoryLiars, WhoFillTheWholeQueueWithGarbageAreCutOff) {
     }
     who.ring();
     expect_cut_off(who);
+    expect_told();
 }
 
 TEST_P(SharedMemoryLiars, WhoSayThatTheyTookWhatNeverWasAreCutOff) {
@@ -119,6 +130,7 @@ TEST_P(SharedMemoryLiars, WhoBeginAMessageInsideOfAnotherAreCutOff) {
     who.tell(1, shm::pack({.what = shm::run::kind::whole, .offset = 0, .bytes = 9}, shm::lap_of(1)));
     who.ring();
     expect_cut_off(who);
+    expect_told();
 }
 
 TEST_P(SharedMemoryLiars, WhoAreServersAreLeft) {

@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <set>
 #include <string>
 #include <vector>
@@ -107,6 +108,19 @@ public:
         const std::size_t blank = told.find(' ');
         if (blank == std::string::npos) return {};
         return {.id = std::stoi(told), .address = told.substr(blank + 1)};
+    }
+
+    /// Stops it, and waits until all of its threads have stopped.
+    static bool stop(const child& which) {
+        ::kill(which.id, SIGSTOP);
+        return eventually([&] {
+            for (const auto& thread : std::filesystem::directory_iterator("/proc/" + std::to_string(which.id) + "/task")) {
+                std::string line;
+                std::getline(std::ifstream(thread.path() / "stat"), line);
+                if (!line.substr(line.rfind(')')).starts_with(") T")) return false;
+            }
+            return true;
+        });
     }
 
     /// Ends it as kill(1) -9 does; after that the kernel has cleaned up behind it.
@@ -207,7 +221,7 @@ TEST_F(SharedMemoryPeers, ThatAreServersMayBeKilledAtAnyMoment) {
             }
         }
         peers.kill(server);
-        ASSERT_TRUE(is_an_end(how)) << "round " << round << ": " << how.message();
+        ASSERT_TRUE(is_an_end(how)) << "round " << round << ": " << how.message() << " after " << number << " of " << until;
         ASSERT_GE(number, until);
         EXPECT_FALSE(client.read().has_value()) << "for good";
         EXPECT_FALSE(client.send("anybody there?").has_value() && client.flush().has_value());
@@ -285,7 +299,7 @@ TEST_F(SharedMemoryPeers, ThatAreStoppedAreSlowPeersAndGoOnWhereTheyWere) {
     const auto server = peers.bear("echo");
     auto client = connect_to(server.address, {.unsent_bytes_max = bound, .shared_memory = sharing::required});
     expect_echo(client, "hello");
-    ::kill(server.id, SIGSTOP);
+    ASSERT_TRUE(nursery::stop(server));
     unsigned sent = 0;
     std::error_code how;
     while (!how && sent < 100'000) {
@@ -306,13 +320,59 @@ TEST_F(SharedMemoryPeers, ThatAreStoppedAreSlowPeersAndGoOnWhereTheyWere) {
     peers.kill(server);
 }
 
+TEST_F(SharedMemoryPeers, ThatReadLateLetACoroutineGoOnThatFlushesMoreThanTheMemoryHolds) {
+    auto network = serve(stream_from_a_coroutine, {.address = "127.0.0.1:0", .shared_memory_bytes_max = 1024 * kibibyte});
+    auto client = connect_to(network.address(), {.shared_memory = sharing::required});
+    for (std::uint64_t number = 0; number < 200; ++number) {
+        const auto message = client.read({.deadline = mnet::within(patience)});
+        ASSERT_TRUE(message.has_value()) << number << ": " << message.error().message();
+        ASSERT_TRUE(is_numbered(message->bytes(), number));
+    }
+}
+
+TEST_F(SharedMemoryPeers, ThatReadLateLetAHandlerGoOnThatWasPaused) {
+    auto opened = listen_echo(shape::message, {.address = "127.0.0.1:0", .unsent_bytes_max = 64 * kibibyte, .shared_memory_bytes_max = 0});
+    ASSERT_TRUE(opened.has_value());
+    auto client = connect_to(opened->address(), {.unsent_bytes_max = 64 * kibibyte, .shared_memory = sharing::required});
+    unsigned answered = 0;
+    const auto read_one = [&] {
+        const auto answer = client.read({.deadline = mnet::within(patience)});
+        ASSERT_TRUE(answer.has_value()) << answered << ": " << answer.error().message() << "; " << client.explain();
+        ASSERT_TRUE(same(answer->bytes(), pattern(100 * kibibyte, answered))) << answered;
+        ++answered;
+    };
+    constexpr unsigned count = 300;
+    for (unsigned number = 0; number < count; ++number) {
+        const bytes sent = pattern(100 * kibibyte, number);
+        while (!client.send(sent) && !HasFatalFailure()) read_one();
+    }
+    while (answered < count && !HasFatalFailure()) read_one();
+}
+
+TEST_F(SharedMemoryPeers, AreFoundAgainAfterAReconnect) {
+    auto server = peers.bear("echo");
+    auto client = connect_to(server.address);
+    for (int round = 0; round < 3; ++round) {
+        peers.kill(server);
+        EXPECT_TRUE(is_an_end(error_of(client.read({.deadline = mnet::within(patience)}))));
+        server = peers.bear("echo");
+        ASSERT_TRUE(client.reconnect(server.address).has_value());
+        EXPECT_EQ(client.transport(), "shared_memory");
+        expect_echo(client, "hello");
+    }
+    peers.kill(server);
+}
+
 TEST_F(SharedMemoryPeers, ThatAreStoppedCostACloseItsDeadlineAndAConnectItsPatience) {
     const auto server = peers.bear("echo");
-    auto client = connect_to(server.address, {.shared_memory = sharing::required});
+    auto client = connect_to(server.address, {.unsent_bytes_max = 1024 * kibibyte, .shared_memory = sharing::required});
     expect_echo(client, "hello");
-    ::kill(server.id, SIGSTOP);
-    ASSERT_TRUE(client.send("nobody reads it").has_value());
+    ASSERT_TRUE(nursery::stop(server));
+    const bytes unread = pattern(1000);
+    while (client.send(unread)) {  // more than the memory takes
+    }
     const auto left = client.close({.deadline = mnet::within(100ms)});
+    EXPECT_GT(left.bytes_unsent, 0U);
     EXPECT_FALSE(left.complete());
     auto other = connect_to(server.address);
     EXPECT_EQ(other.transport(), "tcp");

@@ -124,16 +124,6 @@ TEST_F(SharedMemory, IsWhatTheEnvironmentSaysWhereNobodySaysMore) {
     ::unsetenv("MNET_SHARED_MEMORY");
 }
 
-TEST_F(SharedMemory, ComesBackAfterAReconnect) {
-    auto network = echo_with({});
-    auto client = connect_to(network.address());
-    for (int round = 0; round < 3; ++round) {
-        expect_echo(client, "hello");
-        ASSERT_TRUE(client.reconnect().has_value());
-        EXPECT_EQ(client.transport(), "shared_memory");
-    }
-}
-
 TEST_F(SharedMemory, IsForAsManyClientsAsTheServerSays) {
     auto network = echo_with({.shared_memory_clients_max = 2});
     std::optional<mnet::client> first = connect_to(network.address());

@@ -7,7 +7,7 @@
 #include "shm/two_sides.hpp"
 #include "support/random.hpp"
 
-namespace shm_test {
+namespace mnet::inline v1::shm::tests {
 namespace {
 
 using kind = receiver::arrival::kind;
@@ -204,4 +204,4 @@ TEST(Lies, OnlyCostTheLiarWhatItWrites) {
 }
 
 }  // namespace
-}  // namespace shm_test
+}  // namespace mnet::inline v1::shm::tests

@@ -17,7 +17,7 @@
 #include "shm/two_sides.hpp"
 #include "support/random.hpp"
 
-namespace shm_test {
+namespace mnet::inline v1::shm::tests {
 namespace {
 
 std::size_t open_descriptors() {
@@ -243,4 +243,4 @@ TEST_F(Meeting, TrustsThisUserAndThoseNamed) {
 }
 
 }  // namespace
-}  // namespace shm_test
+}  // namespace mnet::inline v1::shm::tests

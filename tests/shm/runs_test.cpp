@@ -8,7 +8,7 @@
 #include "shm/two_sides.hpp"
 #include "support/random.hpp"
 
-namespace shm_test {
+namespace mnet::inline v1::shm::tests {
 namespace {
 
 using kind = receiver::arrival::kind;
@@ -381,4 +381,4 @@ TEST(Runs, AgreeWithAQueueOfThemWhateverIsDoneInWhichOrder) {
 }
 
 }  // namespace
-}  // namespace shm_test
+}  // namespace mnet::inline v1::shm::tests

@@ -17,7 +17,7 @@
 
 #include "shm/two_sides.hpp"
 
-namespace shm_test {
+namespace mnet::inline v1::shm::tests {
 namespace {
 
 std::error_code open_error(const geometry& sizes, unique_fd descriptor) {
@@ -200,4 +200,4 @@ TEST(Segment, TellsAWishOnceAndOnlyToWhoAsksForIt) {
 }
 
 }  // namespace
-}  // namespace shm_test
+}  // namespace mnet::inline v1::shm::tests

@@ -16,9 +16,8 @@
 #include <utility>
 #include <vector>
 
-namespace shm_test {
+namespace mnet::inline v1::shm::tests {
 
-using namespace mnet::shm;  // NOLINT: the room under test
 using mnet::base::unique_fd;
 
 inline constexpr geometry usual{.small_bytes = small_bytes_min, .large_bytes = std::uint32_t{1} << 20U};
@@ -78,4 +77,4 @@ inline bool same(std::span<const std::byte> left, std::span<const std::byte> rig
     return left.size() == right.size() && (left.empty() || std::memcmp(left.data(), right.data(), left.size()) == 0);
 }
 
-}  // namespace shm_test
+}  // namespace mnet::inline v1::shm::tests

@@ -15,7 +15,7 @@
 #include "shm/two_sides.hpp"
 #include "support/random.hpp"
 
-namespace shm_test {
+namespace mnet::inline v1::shm::tests {
 
 /// The place where a segment's memory is, which is nobody's business but here: an explicit instantiation may name it.
 std::byte*& memory_of(segment& which);
@@ -49,7 +49,7 @@ public:
     void send(std::uint64_t number, std::size_t bytes) {
         while (!try_put(number, bytes)) {
             publish();
-            if (!sleep(for_room, [&] { return try_put(number, bytes); })) return;
+            if (!doze(for_room, [&] { return try_put(number, bytes); })) return;
             if (std::exchange(done_, false)) return;
         }
     }
@@ -66,7 +66,7 @@ public:
             if (arrived.what == kind::whole) return number_in(arrived.bytes);
             if (arrived.what != kind::nothing) return 0;
             publish();
-            if (!sleep(for_input, [&] { return in_.has_next(); })) return 0;
+            if (!doze(for_input, [&] { return in_.has_next(); })) return 0;
             done_ = false;
         }
     }
@@ -103,7 +103,7 @@ private:
 
     /// As connection::may_sleep does it: says what for, looks once more, sleeps on the bell, and takes it back.
     template <typename Look>
-    bool sleep(std::uint32_t wished, Look look) {
+    bool doze(std::uint32_t wished, Look look) {
         segment_.wish(wished);
         if (look()) {
             done_ = true;
@@ -293,4 +293,4 @@ TEST_F(Wake, DisturbsNobodyWhoIsAwake) {
 }
 
 }  // namespace
-}  // namespace shm_test
+}  // namespace mnet::inline v1::shm::tests

@@ -59,7 +59,7 @@ bench_report::bench_report(const bench_options& options, std::string_view work, 
       transport_(site.transport()),
       plain_transport_(site.plain_transport()),
       engine_(site.engine()),
-      side_by_side_(site.has_both()) {
+      side_by_side_(site.has_both() && options.payload == payload::copied && (kind_ == bench_work::table || kind_ == bench_work::stream)) {
     if (json_) return;
     const std::string_view who = kind_ == bench_work::latency ? "the server" : "who waits";
     std::string_view wait = "sleeps when there is nothing, mnet after 50 us of polling where a thread has few clients";
