@@ -85,6 +85,8 @@ bool connection::memory_has_news() noexcept {
     if (phase_ == phase::draining) return memory_->in.has_next() || (sending_ && memory_->out.has_room());
     if (phase_ != phase::open || !memory_->greeted) return false;
     if (sending_ && memory_->out.has_room()) return true;
+    if (!sending_ && flushing_.active() && unsent_bytes() == 0) return true;
+    if (!sending_ && (paused_ || posts_waiting_) && !send.writer_open && out_.half_left()) return true;
     const bool wants_input = shape_ == shape::messages ? !paused_ && !unfinished_ : reading_.active() && !decoder.ready(receive);
     return wants_input && !input_end_ && memory_->in.has_next();
 }
@@ -123,10 +125,8 @@ void connection::attend_memory() noexcept {
     if (phase_ != phase::open) return;
     if (memory_->gone) output_lost(memory_->gone);
     if (memory_->out.lied()) told_lies();
-    if (sending_ && !output_failure_) {
-        push();
-        if (!sending_) room_came();
-    }
+    if (sending_ && !output_failure_) push();
+    if (!sending_) room_came();  // a push at the end of a turn may have taken the last of it, and told nobody
     if (phase_ == phase::open && !paused_ && !unfinished_) input_arrived();
 }
 

@@ -162,6 +162,7 @@ void connection::finish_in_memory() noexcept {
 
 /// Pages of the large part, once no message has used them for a while.
 void connection::give_back_pages() noexcept {
+    if (!send.writer_open) (void)leave_place();  // a window that nobody writes into holds pages, too
     if (memory_->out.large_part_rests()) {
         memory_->segment.give_back_large();
         memory_->pages_in_use = false;

@@ -24,7 +24,7 @@ bool handshakes::has_room(std::chrono::nanoseconds now) {
         return !ticket->heard.load(std::memory_order_relaxed) && now - ticket->begun >= silent_after;
     });
     if (silent == going_on_.end()) return false;
-    const std::shared_ptr<handshake_ticket> oldest = *silent;
+    const std::shared_ptr<handshake_ticket> oldest = std::move(*silent);
     going_on_.erase(silent);
     (void)oldest->mail->post([&host = *oldest->host, id = oldest->connection] { host.cut_handshake(id); });
     return true;
