@@ -14,9 +14,9 @@ connection::connection(worker& worker, std::uint64_t id, role whose, shape how, 
     : transport(limits.message_bytes_max),
       worker_(worker),
       id_(id),
+      dialed_(whose == role::owned ? std::make_unique<dialing>(dialing{.bounds = limits}) : nullptr),
       role_(whose),
       shape_(how),
-      dialed_(whose == role::owned ? std::make_unique<dialing>(dialing{.bounds = limits}) : nullptr),
       out_(send, worker.pool(), limits.unsent_bytes_max),
       in_(receive, worker.pool()) {
     if (role_ == role::served) std::construct_at(&client_, client_access::make(*this));

@@ -176,7 +176,8 @@ private:
         std::string why_not_shared{};
         std::unique_ptr<worker> own_worker{};
         std::uint64_t reconnects = 0;
-        std::uint64_t messages_received = 0;  // before the last reconnect
+        std::uint64_t messages_received = 0;  // these three: before the last reconnect
+        std::uint64_t placed_bytes = 0;
         std::uint64_t payload_bytes_received = 0;
     };
 
@@ -195,9 +196,8 @@ private:
     struct counts {
         std::uint64_t wire_bytes_sent = 0;
         std::uint64_t wire_bytes_received = 0;
-        std::uint64_t placed_bytes = 0;  // committed in shared memory
-        std::uint64_t writes_refused = 0;
-        std::uint64_t pauses = 0;
+        std::uint32_t writes_refused = 0;
+        std::uint32_t pauses = 0;
     };
 
     ~connection();
@@ -291,7 +291,8 @@ private:
     void leave_stream() noexcept;
     std::uint64_t unacknowledged() const noexcept;
     std::uint64_t committed_bytes() const noexcept {
-        return out_.committed_bytes() + counted_.placed_bytes + (memory_ ? memory_->out.unkept_bytes(send.next) : 0);
+        const std::uint64_t before = dialed_ ? dialed_->placed_bytes : 0;
+        return out_.committed_bytes() + before + (memory_ ? memory_->placed_bytes + memory_->out.unkept_bytes(send.next) : 0);
     }
     ending* make_ending() noexcept;
     delivery account() const noexcept;
@@ -299,9 +300,9 @@ private:
 
     worker& worker_;
     const std::uint64_t id_;
+    std::unique_ptr<dialing> dialed_;
     const role role_;
     const shape shape_;
-    std::unique_ptr<dialing> dialed_;
     phase phase_ = phase::opening;
     bool sending_ = false;        // the engine holds out_.front()
     bool paused_ = false;         // messages: not read until half of the unsent bytes have left

@@ -81,6 +81,7 @@ result<> connection::reconnect(std::string_view address) {
         while (phase_ != phase::closed) worker_.loop().run_once(io::never);
     }
     in_.drop();
+    if (memory_) dialed_->placed_bytes += memory_->placed_bytes;
     memory_.reset();
     secure_.reset();
     dialed_->messages_received += decoder.messages();

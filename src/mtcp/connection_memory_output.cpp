@@ -30,7 +30,7 @@ bool connection::next_place(std::size_t payload_bytes) noexcept {
     const auto window = memory_->out.next(send.next, frame_bytes);
     if (window.empty()) return false;
     counted_.wire_bytes_sent += bytes;
-    counted_.placed_bytes += bytes;
+    memory_->placed_bytes += bytes;
     send.next = window.data();
     send.limit = window.data() + window.size();
     borrow();
@@ -59,7 +59,7 @@ void connection::keep_in_place() noexcept {
     const std::size_t bytes = memory_->out.unkept_bytes(send.next);
     if (bytes == 0 || !memory_->out.keep(send.next)) return;
     counted_.wire_bytes_sent += bytes;
-    counted_.placed_bytes += bytes;
+    memory_->placed_bytes += bytes;
     if (!send.writer_open) send.next = memory_->out.align();
 }
 

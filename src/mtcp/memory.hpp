@@ -58,13 +58,14 @@ struct memory : base::list_hook<> {
     shm::receiver in{segment};
     const shm::peer peer;
     const std::string address;
-    std::error_code gone{};     // the bell's end: the peer's
-    bool greeted = false;       // the peer has mapped the memory
-    bool bell_pending = false;  // the engine has a byte of ours
-    bool bell_again = false;    // one more is due then
-    bool finished = false;      // the peer has said that no more will come
-    bool reader_rests = false;  // the peer took nothing for as long as a writer may wait
-    bool pages_in_use = false;  // `giving_back` is set
+    std::uint64_t placed_bytes = 0;  // committed in place
+    std::error_code gone{};          // the bell's end: the peer's
+    bool greeted = false;            // the peer has mapped the memory
+    bool bell_pending = false;       // the engine has a byte of ours
+    bool bell_again = false;         // one more is due then
+    bool finished = false;           // the peer has said that no more will come
+    bool reader_rests = false;       // the peer took nothing for as long as a writer may wait
+    bool pages_in_use = false;       // `giving_back` is set
     unsigned idle_polls = 0;
     base::timer giving_back;  // of pages that large messages left
     std::array<std::byte, 64> bells{};

@@ -163,7 +163,7 @@ TEST_P(IdleClients, CostLessThanAKibibyteEach) {
     if (!memory_is_measurable) GTEST_SKIP() << "the sanitizer has its own way with memory";
     if (raise_descriptor_limit() < crowd_size + 100) GTEST_SKIP() << "the system allows too few descriptors";
     child_process crowd([](const child_process& test) { return be_a_crowd(test, crowd_size); });
-    auto opened = listen_echo(how, {.address = "127.0.0.1:0", .engine = engine});
+    auto opened = listen_echo(how, {.address = "127.0.0.1:0", .engine = engine, .shared_memory = mnet::mtcp::sharing::off});
     if (!opened && engine == mnet::mtcp::engine::uring) GTEST_SKIP() << opened.error().message();
     ASSERT_TRUE(opened.has_value()) << opened.error().message();
     {
