@@ -65,16 +65,14 @@ check_side_by_side() {
             [[ $row == "{$place"* && $row == *"\"size_bytes\":$size,"* ]] || fail "expected $place of $size bytes: $row"
             [[ $(number delivered "$row") == "$(number messages "$row")" ]] || fail "not all was delivered: $row"
             (($(number messages "$row") > 0)) || fail "nothing was measured: $row"
-            # A reader that this machine does not let run meanwhile makes the writer queue: in blocks of its pool, that are made once.
-            awk -v each="$(number allocations_per_message "$row")" -v messages="$(number messages "$row")" \
-                'BEGIN { exit each * messages > 64.5 }' || fail "more than a few blocks were allocated: $row"
+            [[ $(number allocations_per_message "$row") == 0.0 ]] || fail "something was allocated: $row"
         done
     done
     ! read -r -u "$rows" row || fail "one row too many: $row"
     exec {rows}<&-
 }
 
-bench() { expect_status 0 "$MNET_TOOL" bench "$@" --seconds 0.1 --json; }
+bench() { expect_status 0 "$MNET_TOOL" bench --seconds 0.03 --json "$@"; }
 
 bench table
 check_side_by_side 0 8 16 32 64 128 256 512 1024 2048 4096 8192 16384 65536 1048576
@@ -102,7 +100,7 @@ check_rows tcp idle 64
 
 bench latency --rate 2000 --clients 7
 check_rows tcp latency 64
-bench latency --size 10K --spin --transport unix --hgrm "$folder/a.hgrm"
+bench latency --size 10K --spin --transport unix --seconds 0.1 --hgrm "$folder/a.hgrm"
 check_rows unix latency 10240
 for file in a a.service a.plain a.plain-service; do
     expect_match "$folder/$file.hgrm" '^ +Value +Percentile +TotalCount +1/\(1-Percentile\)$'

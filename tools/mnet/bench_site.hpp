@@ -46,14 +46,14 @@ public:
     mtcp::connect_options connect_options() const noexcept;
     mtcp::connect_options tcp_options() const noexcept;
 
-    /// A blocking client. Throws failure_exit.
+    /// A blocking client, whose handler runs at the server. Throws failure_exit.
     client connect(const mtcp::connect_options& settings) const;
 
     /// A connection to the plain server that holds messages of `message_bytes`. Throws failure_exit.
     bench::plain::connection connect_plain(std::size_t message_bytes) const;
 
     /// What the two servers have used and hold, now. Throws failure_exit.
-    bench::answer counters();
+    bench::answer counters() { return counters(*control_); }
     bench::answer plain_counters();
 
     /// Announces the work and waits until the server is ready. Throws failure_exit.
@@ -81,6 +81,7 @@ public:
     std::string stop();
 
 private:
+    bench::answer counters(client& asking) const;
     void warm_up();
 
     std::string wanted_;  // transport

@@ -58,10 +58,15 @@ void uring_loop::close(stream& stream) noexcept {
     if (stream.handle < 0) {
         closing_.push_back(stream);
     } else if ((stream.in_kernel & held) != 0) {
-        io_uring_sqe& entry = ring_.prepare();
-        io_uring_prep_cancel_fd(&entry, stream.handle, IORING_ASYNC_CANCEL_ALL);
-        entry.flags |= IOSQE_CQE_SKIP_SUCCESS;
-        entry.user_data = static_cast<std::uint64_t>(tag::nothing);
+        // One by one: what is named by its user data the kernel finds at once, what is named by its socket it seeks among all that it holds.
+        constexpr std::pair<request, tag> requests[]{{receiving, tag::receive},
+                                                     {polling_in, tag::poll_in},
+                                                     {polling_out, tag::poll_out},
+                                                     {sending, tag::send},
+                                                     {polling_end, tag::poll_end}};
+        for (const auto& [bit, what] : requests) {
+            if ((stream.in_kernel & bit) != 0) cancel(data_of(stream, what));
+        }
     } else {
         close_if_free(stream);
     }
