@@ -73,7 +73,7 @@ function(add_room folder)
     if(folder STREQUAL "mtcp")
         # What is tested once with the engine of a program that does not choose, over TCP, holds on the other engine, and for clients that move
         # to shared memory.
-        set(again "-Simulated*:*Simulated*:EngineChoice*:*_Unix*:*/Unix*:*SharedMemory*")
+        set(again "-Simulated*:*Simulated*:EngineChoice*:*_Unix*:*/Unix*:*SharedMemory*:*IdleClients*")
         gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 TEST_PREFIX "epoll." TEST_FILTER "${again}"
             PROPERTIES TIMEOUT ${test_timeout_seconds} LABELS ${folder} ENVIRONMENT "MNET_ENGINE=epoll;MNET_SHARED_MEMORY=off")
         gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 TEST_PREFIX "memory." TEST_FILTER "${again}"

@@ -2,7 +2,7 @@
  * How two sides of shared memory sleep and wake each other: src/shm/segment.cpp (wish, take_wish), sender.cpp (publish), receiver.cpp
  * (give_back), src/mtcp/connection_memory.cpp (may_sleep, ring). For spin (Debian package `spin`), https://spinroot.com:
  *
- *     bash tests/scripts/shm_model.sh                  all of what follows, in half a minute
+ *     scripts/check_model                              all of what follows, in half a minute
  *
  *     spin -a docs/model/wake.pml
  *     cc -O2 -DSAFETY -DNOCLAIM -o pan pan.c && ./pan  no deadlock: nobody sleeps for what is there (invalid end states)

@@ -23,9 +23,9 @@ constexpr std::chrono::seconds pages_kept{1};
 /// The short way from one window of the memory to the next, while the peer keeps up. False: nothing has changed, take the long way.
 bool connection::next_place(std::size_t payload_bytes) noexcept {
     const std::size_t frame_bytes = payload_bytes + wire::header_bytes;
-    const bool simple = phase_ == phase::open && !output_failure_ && !sending_ &&
-                        memory_->pages_in_use >= (frame_bytes >= shm::large_from) && payload_bytes <= decoder.message_bytes_max();
-    if (!simple || !memory_->out.is_open()) return false;
+    const bool pages_are_known = memory_->pages_in_use || frame_bytes < shm::large_from;
+    const bool simple = phase_ == phase::open && !output_failure_ && !sending_ && memory_->out.is_open() && pages_are_known;
+    if (!simple || payload_bytes > decoder.message_bytes_max()) return false;
     const std::size_t bytes = memory_->out.unkept_bytes(send.next);
     const auto window = memory_->out.next(send.next, frame_bytes);
     if (window.empty()) return false;

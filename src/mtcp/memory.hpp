@@ -63,7 +63,6 @@ struct memory : base::list_hook<> {
     bool greeted = false;            // the peer has mapped the memory
     bool bell_pending = false;       // the engine has a byte of ours
     bool bell_again = false;         // one more is due then
-    bool finished = false;           // the peer has said that no more will come
     bool reader_rests = false;       // the peer took nothing for as long as a writer may wait
     bool pages_in_use = false;       // `giving_back` is set
     unsigned idle_polls = 0;

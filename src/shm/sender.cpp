@@ -15,26 +15,49 @@ sender::sender(const segment& where) noexcept
 
 std::span<std::byte> sender::open(std::size_t frame_bytes) noexcept {
     MNET_ASSERT(window_ == nullptr, "one window at a time");
-    const bool large = frame_bytes >= large_from;
-    if (frame_bytes > part(large).size()) return {};
+    arena& target = part(is_large(frame_bytes));
+    if (frame_bytes > target.size()) return {};
     arena::place found{};
-    const std::size_t extent = large ? large_ahead_max * frame_bytes : small_.size();
-    if (has_place()) found = part(large).reserve(frame_bytes, extent);
+    if (has_places(1)) found = target.reserve(frame_bytes, extent_for(frame_bytes));
     if (found.room == 0) {
         refresh();
-        if (!has_place()) return {};
-        found = part(large).reserve(frame_bytes, extent);
+        if (has_places(1)) found = target.reserve(frame_bytes, extent_for(frame_bytes));
         if (found.room == 0) return {};
     }
-    const std::size_t bytes = large ? frame_bytes : std::min(found.room, small_window_bytes);
-    window_ = data_ + base_of(large) + found.offset;
-    window_end_ = window_ + std::max(bytes, frame_bytes);
-    window_is_large_ = large;
-    if (large) {
+    return place_window(found, frame_bytes);
+}
+
+std::span<std::byte> sender::next(const std::byte* end, std::size_t frame_bytes) noexcept {
+    const bool large = is_large(frame_bytes);
+    arena& target = part(large);
+    if (pending_ == batch_runs - 1) refresh();  // once a batch
+    const bool in_the_way = !has_places(2) || (large && target.pieces() >= large_ahead_max) || frame_bytes > target.size();
+    if (in_the_way) return {};
+    const std::size_t bytes = unkept_bytes(end);
+    const bool behind_this_one = large == window_is_large_ && bytes > 0;
+    const std::size_t extent = extent_for(frame_bytes);
+    const arena::place found = behind_this_one ? target.behind(static_cast<std::size_t>(end - data_) - base_of(large), frame_bytes, extent)
+                                               : target.reserve(frame_bytes, extent);
+    if (found.room == 0) return {};
+    if (bytes > 0) add_window(bytes);
+    return place_window(found, frame_bytes);
+}
+
+/// How much of its part such a frame and those behind it go round in.
+std::size_t sender::extent_for(std::size_t frame_bytes) const noexcept {
+    return is_large(frame_bytes) ? large_ahead_max * frame_bytes : small_.size();
+}
+
+std::span<std::byte> sender::place_window(const arena::place& found, std::size_t frame_bytes) noexcept {
+    window_is_large_ = is_large(frame_bytes);
+    window_ = data_ + base_of(window_is_large_) + found.offset;
+    const std::size_t bytes = window_is_large_ ? frame_bytes : std::max(std::min(found.room, small_window_bytes), frame_bytes);
+    window_end_ = window_ + bytes;
+    if (window_is_large_) {
         large_used_ = true;
         look_ahead(frame_bytes);
     }
-    return {window_, window_end_};
+    return {window_, bytes};
 }
 
 /// The next long frame is likely as long as this one: its ends are fetched from the other processor's cache while this one is written.
@@ -48,34 +71,12 @@ void sender::look_ahead(std::size_t frame_bytes) noexcept {
     __builtin_prefetch(next + frame_bytes - 1, 1);
 }
 
-std::span<std::byte> sender::next(const std::byte* end, std::size_t frame_bytes) noexcept {
-    const bool large = frame_bytes >= large_from;
-    const std::size_t bytes = unkept_bytes(end);
-    if (pending_ == batch_runs - 1) refresh();
-    if (kept_ - taken_ >= runs_max - 2 || (large && large_.pieces() >= large_ahead_max) || frame_bytes > part(large).size()) return {};
-    arena& target = part(large);
-    const std::size_t extent = large ? large_ahead_max * frame_bytes : small_.size();
-    const bool behind_this_one = large == window_is_large_ && bytes > 0;
-    const arena::place found = behind_this_one ? target.behind(static_cast<std::size_t>(end - data_) - base_of(large), frame_bytes, extent)
-                                               : target.reserve(frame_bytes, extent);
-    if (found.room == 0) return {};
-    if (bytes > 0) add(run::kind::whole, window_is_large_, static_cast<std::size_t>(window_ - data_) - base_of(window_is_large_), bytes);
-    window_ = data_ + base_of(large) + found.offset;
-    window_end_ = window_ + (large ? frame_bytes : std::max(std::min(found.room, small_window_bytes), frame_bytes));
-    window_is_large_ = large;
-    if (large) {
-        large_used_ = true;
-        look_ahead(frame_bytes);
-    }
-    return {window_, window_end_};
-}
-
 bool sender::keep(const std::byte* end) noexcept {
     const std::size_t bytes = unkept_bytes(end);
     if (bytes == 0) return true;
-    if (!has_place()) refresh();
-    if (!has_place()) return false;
-    add(run::kind::whole, window_is_large_, static_cast<std::size_t>(window_ - data_) - base_of(window_is_large_), bytes);
+    if (!has_places(1)) refresh();
+    if (!has_places(1)) return false;
+    add_window(bytes);
     window_ += bytes;
     return true;
 }
@@ -107,6 +108,11 @@ std::size_t sender::copy(std::span<const std::byte> bytes) noexcept {
 void sender::finish() noexcept {
     MNET_ASSERT(kept_ - taken_ < runs_max, "the end has a place of its own");
     add(run::kind::finish, false, 0, 0);
+}
+
+/// The window's first bytes as a run.
+void sender::add_window(std::size_t bytes) noexcept {
+    add(run::kind::whole, window_is_large_, static_cast<std::size_t>(window_ - data_) - base_of(window_is_large_), bytes);
 }
 
 void sender::add(run::kind what, bool large, std::size_t offset, std::size_t bytes) noexcept {
@@ -152,7 +158,7 @@ void sender::refresh() noexcept {
 }
 
 bool sender::has_room() noexcept {
-    const auto there_is_some = [this] { return has_place() && small_.reserve(room_worth_copying, small_.size()).room > 0; };
+    const auto there_is_some = [this] { return has_places(1) && small_.reserve(room_worth_copying, small_.size()).room > 0; };
     if (there_is_some()) return true;
     refresh();
     return there_is_some();

@@ -35,7 +35,8 @@ public:
     std::span<std::byte> open(std::size_t frame_bytes) noexcept;
     bool is_open() const noexcept { return window_ != nullptr; }
 
-    /// `keep`, `shut` and `open` in one, as long as nothing stands in the way; empty, and nothing changed, when something does.
+    /// `keep`, `shut` and `open` in one, as long as nothing stands in the way; empty, and nothing changed, when something does: then take
+    /// those. While a window is open.
     std::span<std::byte> next(const std::byte* end, std::size_t frame_bytes) noexcept;
 
     /// So many long frames are on their way that the next had better wait for one to be taken: memory that is used in turns stays in the
@@ -100,9 +101,14 @@ private:
 
     arena& part(bool large) noexcept { return large ? large_ : small_; }
     std::size_t base_of(bool large) const noexcept { return large ? small_.size() : 0; }
-    bool has_place() const noexcept { return kept_ - taken_ < runs_max - 1; }
+    static bool is_large(std::size_t frame_bytes) noexcept { return frame_bytes >= large_from; }
+    /// For so many runs, and the end behind them.
+    bool has_places(std::uint64_t runs) const noexcept { return kept_ - taken_ + runs < runs_max; }
+    std::size_t extent_for(std::size_t frame_bytes) const noexcept;
+    std::span<std::byte> place_window(const arena::place& found, std::size_t frame_bytes) noexcept;
     void refresh() noexcept;
     void look_ahead(std::size_t frame_bytes) noexcept;
+    void add_window(std::size_t bytes) noexcept;
     void add(run::kind what, bool large, std::size_t offset, std::size_t bytes) noexcept;
     void store_pending() noexcept;
 

@@ -2,8 +2,8 @@
 # The examples that answer each message: echo in three shapes, the polling loop, the proxy, and the client against them. Each serves until
 # a signal, and ends with 0.
 set -euo pipefail
-# shellcheck source=tests/scripts/examples_support.bash
-source "$SOURCE_DIR/tests/scripts/examples_support.bash"
+# shellcheck source=tests/scripts/programs_support.bash
+source "$SOURCE_DIR/tests/scripts/programs_support.bash"
 examples=$BUILD_DIR/examples
 lines=$folder/lines
 awk 'BEGIN { for (number = 0; number < 3000; ++number) { text = text number; print text } }' >"$lines"  # 1 B to 11 KiB, 16 MiB in all

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The example pubsub with three `mnet send` side by side: two that subscribe and stay, one that publishes.
 set -euo pipefail
-# shellcheck source=tests/scripts/examples_support.bash
-source "$SOURCE_DIR/tests/scripts/examples_support.bash"
+# shellcheck source=tests/scripts/programs_support.bash
+source "$SOURCE_DIR/tests/scripts/programs_support.bash"
 
 serve "$BUILD_DIR/examples/pubsub" localhost:0
 pubsub=$started

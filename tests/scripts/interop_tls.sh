@@ -1,42 +1,22 @@
 #!/usr/bin/env bash
 # Foreign TLS talks to us, as client and as server: openssl s_client and s_server with framed bytes, Python's ssl, Erlang's ssl with
 # {packet, 4}, stunnel before and behind a plain mnet. What is not installed is named and left out; without openssl all of it is skipped.
-set -euo pipefail
+# shellcheck source=tests/scripts/programs_support.bash
+source "$(dirname "$0")/programs_support.bash"
 
-command -v openssl >/dev/null && [[ -n ${MNET_TOOL:-} && -x ${MNET_TOOL:-} ]] || exit 77
-folder=$(mktemp -d)
-started=()
-finish() {
-    for process in "${started[@]}"; do kill "$process" 2>/dev/null || true; done
-    rm -rf "$folder"
-}
-trap finish EXIT
+command -v openssl >/dev/null || exit 77
 cd "$folder"
-fail() { echo "FAILED: $*" >&2; exit 1; }
 
 "$MNET_TOOL" cert ca >/dev/null
 "$MNET_TOOL" cert server localhost 127.0.0.1 >/dev/null
 "$MNET_TOOL" cert client alice >/dev/null
 frame=$'\\x00\\x00\\x00\\x05hello'
 
-# first_line FILE PROCESS: what the process in the background printed first into the file.
-first_line() {
-    until [[ -s $1 && $(wc -l <"$1") -ge 1 ]]; do
-        kill -0 "$2" 2>/dev/null || fail "a server ended before it said where it listens: $(cat "$1")"
-        read -r -t 0.05 <> <(:) || true
-    done
-    head -n 1 "$1"
+# echo_server OPTIONS...: of ours; sets port.
+echo_server() {
+    serve "$MNET_TOOL" serve 127.0.0.1:0 --echo "$@" 2>/dev/null
+    port=${address##*:}
 }
-
-# serve OPTIONS...: an echo server of ours; sets port.
-serve() {
-    : >served
-    "$MNET_TOOL" serve 127.0.0.1:0 --echo "$@" >served 2>summary &
-    started+=("$!")
-    port=$(first_line served "$!")
-    port=${port##*:}
-}
-
 
 ours() { "$MNET_TOOL" send --tls-ca ca.pem "$@"; }
 
@@ -53,25 +33,26 @@ until_it_answers() {
 
 # A port of the system's choice, free again when this returns.
 any_port() {
-    "$MNET_TOOL" serve 127.0.0.1:0 --discard >port_of 2>/dev/null &
-    local process=$!
-    port=$(first_line port_of "$process")
-    port=${port##*:}
-    kill "$process"
-    wait "$process" || true
-    : >port_of
+    serve "$MNET_TOOL" serve 127.0.0.1:0 --discard 2>/dev/null
+    port=${address##*:}
+    ends_with 0 "$started" TERM
 }
 
 # --- openssl ---
 for version in -tls1_2 -tls1_3; do
-    serve --tls-cert server.pem --tls-key server.key
-    answer=$({ printf "$frame"; read -r -t 2 <> <(:) || true; } | timeout 20 openssl s_client -quiet -verify_return_error -CAfile ca.pem -verify_hostname localhost \
-        -connect "127.0.0.1:$port" "$version" 2>/dev/null | od -An -c | tr -d ' \n') || true
+    echo_server --tls-cert server.pem --tls-key server.key
+    mkfifo "ask$version"
+    exec {asking}<>"ask$version"
+    start openssl s_client -quiet -verify_return_error -CAfile ca.pem -verify_hostname localhost \
+        -connect "127.0.0.1:$port" "$version" <"ask$version" 2>/dev/null
+    printf "$frame" >&"$asking"
+    answer=$(timeout "$line_timeout" head -c 9 <&"$output" | od -An -c | tr -d ' \n')
+    exec {asking}>&-
     [[ $answer == '\0\0\0005hello' ]] || fail "openssl s_client $version got $answer"
 done
 echo 'openssl s_client: an echo with TLS 1.2 and 1.3'
 
-serve --tls-cert server.pem --tls-key server.key
+echo_server --tls-cert server.pem --tls-key server.key
 for old in -tls1 -tls1_1; do
     ! timeout 20 openssl s_client -connect "127.0.0.1:$port" "$old" </dev/null >/dev/null 2>&1 || fail "$old was accepted"
 done
@@ -80,7 +61,7 @@ echo 'openssl s_client: TLS 1.0 and 1.1 are refused'
 any_port
 mkfifo question
 openssl s_server -quiet -accept "127.0.0.1:$port" -cert server.pem -key server.key -naccept 1 <question >question.got 2>/dev/null &
-started+=("$!")
+running+=("$!")
 exec {answers}>question
 printf "$frame" >&"$answers"
 got=$(until_it_answers ours "tls://localhost:$port" question) || fail 'openssl s_server did not answer'
@@ -91,7 +72,7 @@ echo 'openssl s_server: it got our frame, and we its own'
 
 # --- Python ---
 if command -v python3 >/dev/null && python3 -c 'import ssl' 2>/dev/null; then
-    serve --tls-cert server.pem --tls-key server.key --tls-client-ca ca.pem
+    echo_server --tls-cert server.pem --tls-key server.key --tls-client-ca ca.pem
     python3 - "$port" <<'P'
 import socket, ssl, struct, sys
 context = ssl.create_default_context(cafile="ca.pem")
@@ -111,7 +92,7 @@ fi
 
 # --- Erlang ---
 if command -v erl >/dev/null && erl -noshell -eval 'R = application:ensure_all_started(ssl), halt(case R of {ok, _} -> 0; _ -> 1 end).' >/dev/null 2>&1; then
-    serve --tls-cert server.pem --tls-key server.key
+    echo_server --tls-cert server.pem --tls-key server.key
     erl -noshell -eval "
         {ok, _} = application:ensure_all_started(ssl),
         {ok, Peer} = ssl:connect(\"localhost\", $port, [binary, {packet, 4}, {active, false}, {verify, verify_peer}, {cacertfile, \"ca.pem\"}], 20000),
@@ -129,19 +110,19 @@ fi
 # --- stunnel ---
 stunnel=$(command -v stunnel4 || command -v stunnel || true)
 if [[ -n $stunnel ]]; then
-    serve
+    echo_server
     plain=$port
     any_port
     printf 'foreground = yes\npid =\n[before]\naccept = 127.0.0.1:%s\nconnect = 127.0.0.1:%s\ncert = server.pem\nkey = server.key\n' "$port" "$plain" >before.conf
     "$stunnel" before.conf 2>/dev/null &
-    started+=("$!")
+    running+=("$!")
     [[ $(until_it_answers ours "tls://localhost:$port" one two | tr '\n' ' ') == 'one two ' ]] || fail 'stunnel before a plain server'
-    serve --tls-cert server.pem --tls-key server.key
+    echo_server --tls-cert server.pem --tls-key server.key
     secured=$port
     any_port
     printf 'foreground = yes\npid =\n[behind]\nclient = yes\naccept = 127.0.0.1:%s\nconnect = 127.0.0.1:%s\nverifyChain = yes\nCAfile = ca.pem\n' "$port" "$secured" >behind.conf
     "$stunnel" behind.conf 2>/dev/null &
-    started+=("$!")
+    running+=("$!")
     [[ $(until_it_answers "$MNET_TOOL" send "127.0.0.1:$port" one two | tr '\n' ' ') == 'one two ' ]] || fail 'stunnel for a plain client'
     echo 'stunnel: before a plain server of ours, and for a plain client'
 else
@@ -149,7 +130,7 @@ else
 fi
 
 # --- the tool itself: what it says ---
-serve --tls-cert server.pem --tls-key server.key
+echo_server --tls-cert server.pem --tls-key server.key
 ! "$MNET_TOOL" send "tls://localhost:$port" hello 2>said || fail 'an unknown authority was believed'
 grep -q 'authority' said || fail "not said why: $(cat said)"
 [[ $("$MNET_TOOL" send "tls://localhost:$port" --insecure-accept-any-certificate hello 2>said) == hello ]]

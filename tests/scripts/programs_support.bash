@@ -1,5 +1,5 @@
-# What the tests of the examples add to tool_support.bash: several programs side by side, each with its output to be read line by line.
-# Sourced by tests/scripts/examples_*.sh; not a test itself.
+# What the tests with several programs side by side add to tool_support.bash: each has its output to be read line by line.
+# Sourced by tests/scripts/examples_*.sh and interop_*.sh; not a test itself.
 source "$SOURCE_DIR/tests/scripts/tool_support.bash"
 
 running=()
