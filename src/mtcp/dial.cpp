@@ -141,8 +141,8 @@ bool is_final(const connection& attempt, std::error_code why) noexcept {
     return attempt.is_guarded() || why == std::errc::timed_out || why == std::errc::operation_canceled;
 }
 
-void tell_words(const connection& attempt, const carrying& how) {
-    if (how.words != nullptr) *how.words = attempt.tls_words();
+void tell(const carrying& how, std::string words) {
+    if (how.words != nullptr) *how.words = std::move(words);
 }
 
 operation until(worker& where, std::chrono::nanoseconds due) noexcept { return {.deadline = within(due - where.loop().now())}; }
@@ -187,7 +187,9 @@ result<> dial(connection& target, std::string_view text, std::chrono::nanosecond
     };
     if (parsed->what == address::kind::shared_memory) {
         const auto whom = acquaintance_named(*parsed, how.beside);
-        return whom ? open_beside(*whom) : failure(whom.error());
+        auto opened = whom ? open_beside(*whom) : failure(whom.error());
+        if (!opened) tell(how, why);
+        return opened;
     }
     auto found = resolve(where, *parsed, due, op.stop);
     if (!found) return failure(found.error());
@@ -203,7 +205,7 @@ result<> dial(connection& target, std::string_view text, std::chrono::nanosecond
         opened = target.open(endpoint, due, op.stop);
         if (opened || is_final(target, opened.error())) break;
     }
-    if (!opened) tell_words(target, how);
+    if (!opened) tell(how, *sharing == sharing::required ? why : target.tls_words());
     return opened;
 }
 
@@ -238,7 +240,10 @@ task<result<client>> dial_on(worker& where, std::string text, limits limits, std
         if (!whom) co_return failure(whom.error());
         task<result<met>> meeting = meet_on(where, *std::move(whom), due, why);
         result<met> together = co_await std::move(meeting);
-        if (!together) co_return failure(together.error());
+        if (!together) {
+            tell(how, why);
+            co_return failure(together.error());
+        }
         auto* const target = make();
         client fresh = client_access::make(*target);
         if (auto shared = target->share(*std::move(together)); !shared) co_return failure(shared.error());
@@ -264,7 +269,10 @@ task<result<client>> dial_on(worker& where, std::string text, limits limits, std
                 opened = failure(together.error());
             }
         }
-        if (*sharing == sharing::required) continue;
+        if (*sharing == sharing::required) {
+            tell(how, why);
+            continue;
+        }
         auto* const target = make();
         client fresh = client_access::make(*target);
         if (*sharing == sharing::automatic) target->remember_why_not_shared(why);
@@ -272,7 +280,7 @@ task<result<client>> dial_on(worker& where, std::string text, limits limits, std
         opening attempt(*target, endpoint, until(where, due));
         opened = co_await attempt;
         if (opened) co_return fresh;
-        tell_words(*target, how);
+        tell(how, target->tls_words());
         if (is_final(*target, opened.error())) break;
     }
     co_return failure(opened.error());

@@ -34,6 +34,7 @@ completes 'serve send' mnet s
 completes 'table stream pingpong echo idle latency' mnet bench ''
 completes 'ca server client show' mnet cert ''
 completes '--json --help' mnet cert show --
+completes 'auto off required' mnet send --shared-memory ''
 completes 'coroutine' mnet serve --echo --handler c
 completes 'tcp unix shm auto' mnet bench stream --transport ''
 completes '' mnet send --timeout ''

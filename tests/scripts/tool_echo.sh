@@ -57,11 +57,20 @@ wait "$sender" || fail "exit code $? of send at the end of stdin"
 stop_server
 
 start_server '[::1]:0' --echo --json 2>/dev/null
-[[ $first_line =~ ^\{\"listening\":\"(\[::1\]:[0-9]+)\",\"engine\":\"(epoll|uring)\",\"engine_reason\":\".+\"\}$ ]] || fail "--json says $first_line"
+[[ $first_line =~ ^\{\"listening\":\"(\[::1\]:[0-9]+)\",\"engine\":\"(epoll|uring)\",\"engine_reason\":\".+\",\"local_clients\":\"in\ shared\ memory,\ .+\"\}$ ]] || fail "--json says $first_line"
 address=${BASH_REMATCH[1]}
 expect_status 0 send --json 'say "hi"' $'\xff'
 expect_match "$folder/out" '^\{"reply": "say \\"hi\\""\}$'
-expect_match "$folder/out" '^\{"sent":2,"replies":2,"lost":0,"elapsed_ns":[0-9]+\}$'
+expect_match "$folder/out" '^\{"sent":2,"replies":2,"lost":0,"elapsed_ns":[0-9]+,"transport":"shared_memory"\}$'
 (($(wc -l <"$folder/out") == 3)) || fail "--json printed $(cat "$folder/out")"
+expect_status 0 send --json --shared-memory off hello
+expect_match "$folder/out" '"transport":"tcp"\}$'
 stop_server
-expect_match "$folder/server.err" '^\{"clients":1,.*"messages_received":2,.*"clients_cut":0,'
+expect_match "$folder/server.err" '^\{"clients":2,.*"messages_received":3,.*"clients_cut":0,'
+
+start_server localhost:0 --echo --shared-memory off
+expect_status 3 send --shared-memory required hello
+expect_match "$folder/err" "^mnet: $address: .*\(no server of mnet there shares memory\)$"
+expect_status 0 send --json hello
+expect_match "$folder/out" '"transport":"tcp"\}$'
+stop_server

@@ -12,7 +12,7 @@ expect_output ''
 expect_status 1 "$MNET_TOOL" send "$address" one two --timeout 50ms
 expect_match "$folder/err" "^mnet: $address: no reply for 50.0 ms; 2 of 2 messages were not answered$"
 expect_status 1 "$MNET_TOOL" send "$address" one --timeout 0.05 --json
-expect_match "$folder/out" '^\{"sent":1,"replies":0,"lost":1,"elapsed_ns":[0-9]+\}$'
+expect_match "$folder/out" '^\{"sent":1,"replies":0,"lost":1,"elapsed_ns":[0-9]+,"transport":"shared_memory"\}$'
 
 # The server goes while a reply is awaited.
 mkfifo "$folder/lines_in"

@@ -123,6 +123,13 @@ void add_engine(CLI::App& app, mtcp::engine& target, const std::string& help) {
         ->type_name("NAME");
 }
 
+void add_sharing(CLI::App& app, mtcp::sharing& target, const std::string& help) {
+    using mtcp::sharing;
+    add_choice<sharing>(app, "--shared-memory", target,
+                        {{"auto", sharing::automatic}, {"off", sharing::off}, {"required", sharing::required}}, help)
+        ->type_name("WHETHER");
+}
+
 void describe_service(CLI::App& app, serve_options& options) {
     const auto add = [&](const std::string& name, service service, const std::string& help) {
         app.add_flag_callback(name, [&options, service] { options.service = service; }, help)->group("One of");
@@ -167,6 +174,7 @@ void describe_serve(CLI::App& app, serve_options& options) {
     auto* const spin = app.add_flag("--spin", options.spin, "poll for up to 1 ms before sleeping: less latency, more CPU");
     app.add_flag("--sleep", options.sleep, "sleep at once; with neither, 50 us of polling where there are few clients")->excludes(spin);
     add_engine(app, options.engine, "how to talk to the kernel [auto]");
+    add_sharing(app, options.shared_memory, "whether clients of this host and user move to shared memory [auto]");
     auto* const certificate = app.add_option("--tls-cert", options.tls.certificate, "TLS, with the certificate in FILE")->type_name("FILE");
     app.add_option("--tls-key", options.tls.key, "its key [the same FILE]")->needs(certificate)->type_name("FILE");
     app.add_option("--tls-client-ca", options.tls.client_authority, "let in only clients with a certificate of an authority in FILE")
@@ -190,6 +198,7 @@ void describe_send(CLI::App& app, send_options& options) {
                "longest wait: to connect, for the next reply (500ms, 5s, 1m) [5s]")
         ->type_name("T");
     add_engine(app, options.engine, "how to talk to the kernel [auto]");
+    add_sharing(app, options.shared_memory, "whether to share memory with a server of this host and user [auto]");
     app.add_option("--tls-ca", options.tls.authority, "tls://: believe the authorities in FILE [the system's]")->type_name("FILE");
     auto* const certificate =
         app.add_option("--tls-cert", options.tls.certificate, "tls://: who this is, for servers that ask")->type_name("FILE");

@@ -193,7 +193,8 @@ void conversation::finish() {
 
 void conversation::print_summary() const {
     const auto elapsed = std::chrono::nanoseconds(ended_ - began_).count();
-    const nlohmann::ordered_json summary{{"sent", sent_}, {"replies", replies_}, {"lost", lost_}, {"elapsed_ns", elapsed}};
+    const nlohmann::ordered_json summary{
+        {"sent", sent_}, {"replies", replies_}, {"lost", lost_}, {"elapsed_ns", elapsed}, {"transport", client_.transport()}};
     print_line(summary.dump());
 }
 
@@ -213,6 +214,7 @@ exit_code run_send(const send_options& options) {
     auto client = mtcp::connect(options.address, {.dial_timeout = dial_timeout,
                                                   .message_bytes_max = wire::length_max,
                                                   .engine = options.engine,
+                                                  .shared_memory = options.shared_memory,
                                                   .tls = security ? &*security : nullptr,
                                                   .words = &words});
     if (!client) fail_to_reach(options.address, client.error(), words);

@@ -22,6 +22,7 @@ struct send_options {
     bool no_reply = false;
     std::chrono::nanoseconds timeout{std::chrono::seconds(5)};  // to connect; without a reply; to drain
     mtcp::engine engine = mtcp::engine::automatic;
+    mtcp::sharing shared_memory = mtcp::sharing::automatic;
     tls::client_options tls{};
     bool json = false;
 };

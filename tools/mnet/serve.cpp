@@ -29,15 +29,22 @@ using namespace std::chrono_literals;
 
 constexpr auto drain_time = 5s;
 
-/// `engine` and why it is that one; nothing for a plain server.
-void announce(const serve_options& options, const std::string& address, std::string_view engine = {}, std::string_view reason = {}) {
+void announce_address(const serve_options& options, const std::string& address) {
+    print_line(options.json ? nlohmann::json{{"listening", address}}.dump() : "listening on " + address);
+}
+
+/// Where it listens, how it talks to the kernel and why so, and how clients of this host come.
+void announce(const serve_options& options, const mtcp::network& network) {
     if (options.json) {
-        nlohmann::ordered_json line{{"listening", address}};
-        if (!engine.empty()) line.update({{"engine", engine}, {"engine_reason", reason}});
-        print_line(line.dump());
+        print_line(nlohmann::ordered_json{{"listening", network.address()},
+                                          {"engine", network.engine()},
+                                          {"engine_reason", network.engine_reason()},
+                                          {"local_clients", network.sharing_reason()}}
+                       .dump());
     } else {
-        print_line("listening on " + address);
-        if (!engine.empty()) print_line(fmt::format("engine {}: {}", engine, reason));
+        announce_address(options, network.address());
+        print_line(fmt::format("engine {}: {}", network.engine(), network.engine_reason()));
+        print_line(fmt::format("local clients: {}", network.sharing_reason()));
     }
 }
 
@@ -91,7 +98,7 @@ exit_code run_plain(const serve_options& options) {
     if (!socket) fail_to_reach(options.address, socket.error());
     const auto address = bench::plain::address_of(socket->get());
     if (!address) fail_to_reach(options.address, address.error());
-    announce(options, *address);
+    announce_address(options, *address);
     // Signals end it as they end any program: there is nothing to drain.
     const auto reason = bench::plain::serve(std::move(*socket), bench::plain::waiting_for(options.spin));
     fail(exit_code::lost, *address, reason);
@@ -111,6 +118,7 @@ exit_code run_serve(const serve_options& options) {
 
     mtcp::listen_options settings{.address = options.address, .loops = options.loops, .clients_max = options.clients_max};
     settings.engine = options.engine;
+    settings.shared_memory = options.shared_memory;
     settings.message_bytes_max = options.message_bytes_max;
     if (!options.tls.certificate.empty()) {
         std::string words;
@@ -124,7 +132,7 @@ exit_code run_serve(const serve_options& options) {
                        : listen_with(settings, options.handler, responder);
     if (!network) fail_to_reach(options.address, network.error());
 
-    announce(options, network->address(), network->engine(), network->engine_reason());
+    announce(options, *network);
     signals.wait();
     signals.release();
     const farewell end = network->stop(within(drain_time));

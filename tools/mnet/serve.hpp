@@ -27,6 +27,7 @@ struct serve_options {
     bool spin = false;
     bool sleep = false;
     mtcp::engine engine = mtcp::engine::automatic;
+    mtcp::sharing shared_memory = mtcp::sharing::automatic;
     tls::server_options tls{};  // TLS where it names a certificate
     bool json = false;
 };

@@ -71,7 +71,7 @@ struct connect_options {
     std::chrono::milliseconds handshake_timeout{10'000};
 
     /// Gets the particulars, as a person wants to read them, where the handshake fails: since when a certificate is expired, which name was asked
-    /// for and which found. It has to live until the connect has ended. Default: nobody wants them.
+    /// for and which found; or where memory is required and can't be shared. It has to live until the connect has ended. Default: nobody wants them.
     std::string* words = nullptr;
 };
 
