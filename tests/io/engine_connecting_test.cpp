@@ -56,9 +56,9 @@ TYPED_TEST(EngineConnecting, IsRefusedWhereNobodyListens) {
 
 TYPED_TEST(EngineConnecting, SaysWhyAUnixSocketIsNotReached) {
     this->on_every_seed([](auto& bench) {
-        const temporary_path path;
+        const support::scratch_folder folder;
         probe_stream client(*bench.client_loop);
-        bench.client_loop->connect(client, *io::endpoint::unix_socket(path.text()));
+        bench.client_loop->connect(client, *io::endpoint::unix_socket(folder / "socket"));
         ASSERT_TRUE(bench.until([&] { return client.connected_count == 1; }));
         EXPECT_EQ(client.connect_outcome->error(), std::errc::no_such_file_or_directory);
         bench.client_loop->connect(client, *io::endpoint::unix_socket(unused_name()));
@@ -200,8 +200,8 @@ TYPED_TEST(EngineConnecting, WorksOverIPv6) {
 
 TYPED_TEST(EngineConnecting, WorksOverUnixSockets) {
     this->on_every_seed([](auto& bench) {
-        const temporary_path path;
-        for (const std::string& name : {unused_name(), path.text()}) {
+        const support::scratch_folder folder;
+        for (const std::string& name : {unused_name(), folder / "socket"}) {
             SCOPED_TRACE(name);
             const auto where = *io::endpoint::unix_socket(name);
             auto pair = bench.connect(where);
@@ -220,8 +220,8 @@ TYPED_TEST(EngineConnecting, WorksOverUnixSockets) {
 
 TYPED_TEST(EngineConnecting, StaysUsableWhenConfigured) {
     this->on_every_seed([](auto& bench) {
-        const temporary_path path;
-        for (const auto& where : {bench.loopback(), *io::endpoint::unix_socket(path.text())}) {
+        const support::scratch_folder folder;
+        for (const auto& where : {bench.loopback(), *io::endpoint::unix_socket(folder / "socket")}) {
             auto pair = bench.connect(where);
             ASSERT_TRUE(pair.client != nullptr);
             const std::chrono::seconds long_enough(60);

@@ -77,8 +77,9 @@ TYPED_TEST(EngineListening, RefusesAUnixNameInUse) {
 
 TYPED_TEST(EngineListening, ListensAgainWhereItHasClosed) {
     this->on_every_seed([](auto& bench) {
-        const temporary_path path;
-        for (const auto& where : {bench.loopback(), *io::endpoint::unix_socket(unused_name()), *io::endpoint::unix_socket(path.text())}) {
+        const support::scratch_folder folder;
+        for (const auto& where :
+             {bench.loopback(), *io::endpoint::unix_socket(unused_name()), *io::endpoint::unix_socket(folder / "socket")}) {
             probe_listener listener(*bench.server_loop);
             const auto first = bench.server_loop->listen(listener, where, {});
             ASSERT_TRUE(first.has_value());

@@ -6,11 +6,11 @@
 
 #include "engines.hpp"
 #include "probes.hpp"
+#include "support/scratch_folder.hpp"
 
 #include <gtest/gtest.h>
 
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <random>
 #include <string>
@@ -133,24 +133,6 @@ protected:
             return;
         }
     }
-};
-
-/// A path in a folder of its own, that goes with it.
-class temporary_path {
-public:
-    temporary_path() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "mnet-io-XXXXXX").string();
-        if (::mkdtemp(pattern.data()) == nullptr) std::abort();
-        folder_ = pattern;
-    }
-    temporary_path(const temporary_path&) = delete;
-    temporary_path& operator=(const temporary_path&) = delete;
-    ~temporary_path() { std::filesystem::remove_all(folder_); }
-
-    std::string text() const { return (folder_ / "socket").string(); }
-
-private:
-    std::filesystem::path folder_;
 };
 
 /// An abstract name that no other test has.

@@ -2,6 +2,7 @@
 #include "servers.hpp"
 
 #include "certificates.hpp"
+#include "support/scratch_folder.hpp"
 
 #include <atomic>
 #include <cstdlib>
@@ -40,24 +41,6 @@ mnet::task<mnet::result<>> echo_coroutine(mnet::client& client, endings* ends) {
         if (auto flushed = co_await client.async_flush(); !flushed) co_return flushed;
     }
 }
-
-/// Made when first asked for, removed when the program ends.
-class scratch_folder {
-public:
-    scratch_folder() {
-        char name[] = "/tmp/mnet-test-XXXXXX";
-        if (::mkdtemp(name) == nullptr) std::abort();
-        path_ = name;
-    }
-    scratch_folder(const scratch_folder&) = delete;
-    scratch_folder& operator=(const scratch_folder&) = delete;
-    ~scratch_folder() { (void)::rmdir(path_.c_str()); }
-
-    const std::string& path() const noexcept { return path_; }
-
-private:
-    std::string path_;
-};
 
 }  // namespace
 
@@ -116,8 +99,8 @@ std::string fresh_address(carrier what) {
         case carrier::tcp_v6:
             return "[::1]:0";
         case carrier::unix_path: {
-            static const scratch_folder folder;
-            return "unix://" + folder.path() + "/" + std::to_string(++count);
+            static const support::scratch_folder folder;
+            return "unix://" + folder / std::to_string(++count);
         }
         case carrier::unix_abstract:
             return "unix://@mnet-test-" + std::to_string(::getpid()) + "-" + std::to_string(++count);

@@ -28,7 +28,7 @@ tls::server_settings server_with(const tls::certificate_files& files, std::strin
     return must(tls::server({.certificate = files.certificate, .key = files.key, .client_authority = std::move(client_authority)}));
 }
 
-tls::certificate_files server_for(const scratch_files& files, const tls::certificates::options& options) {
+tls::certificate_files server_for(const support::certificate_folder& files, const tls::certificates::options& options) {
     return files.write("other", must(tls::certificates::make_server(certificates_of_tests().authority, options)));
 }
 
@@ -115,7 +115,7 @@ TEST(TlsHandlers, KnowWhoTheirClientIs) {
 // Refusals ----------------------------------------------------------------------------------------------------------------------------
 
 TEST(TlsRefuses, ACertificateOfAnotherName) {
-    const scratch_files files;
+    const support::certificate_folder files;
     auto network = serve([](mnet::client&, mnet::message) noexcept {},
                          {.address = std::string(anywhere), .tls = server_with(server_for(files, {.names = {"elsewhere.example"}}))});
     std::string words;
@@ -337,7 +337,7 @@ TEST_P(Tls, ManyHandshakesLeaveNothingBehind) {
 // Reloading ---------------------------------------------------------------------------------------------------------------------------
 
 TEST(TlsReload, GivesNewClientsTheNewCertificateAndDropsNobody) {
-    const scratch_files files;
+    const support::certificate_folder files;
     auto settings = server_with(server_for(files, {.names = {"127.0.0.1"}, .common_name = "old"}));
     auto network = *listen_echo(shape::message, {.address = std::string(anywhere), .tls = settings});
     auto old = connect_to(network.address());
@@ -355,7 +355,7 @@ TEST(TlsReload, GivesNewClientsTheNewCertificateAndDropsNobody) {
 }
 
 TEST(TlsReload, HappensByItselfAndKeepsTheOldWhereTheNewIsBad) {
-    const scratch_files files;
+    const support::certificate_folder files;
     auto settings = server_with(server_for(files, {.names = {"127.0.0.1"}}));
     auto network = *listen_echo(shape::message, {.address = std::string(anywhere), .tls = settings});
     (void)files.write("other.pem", "no certificate at all");

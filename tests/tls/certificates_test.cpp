@@ -53,7 +53,7 @@ TEST(Certificates, HaveRsaKeysWhereThatIsAskedFor) {
     const auto made =
         must(certificates::make_server(parties::all().authority, {.names = {"localhost"}, .key = certificates::key_type::rsa_3072}));
     EXPECT_EQ(only(made).key, "RSA 3072");
-    const folder files;
+    const support::certificate_folder files;
     const auto saved = files.write("rsa", made);
     two_ends pair(server_of({.certificate = saved.certificate, .key = saved.key}), client_of(client_defaults()));
     pair.run();
@@ -93,7 +93,7 @@ TEST(Certificates, AreSignedByAuthoritiesOnly) {
 }
 
 TEST(Certificates, AreSavedForTheOwnerAloneAndNeverOverAnything) {
-    const folder files;
+    const support::certificate_folder files;
     const auto& made = parties::all().authority;
     const certificate_files both{.certificate = files / "ca.pem", .key = files / "ca.key"};
     ASSERT_TRUE(certificates::save(made, both));

@@ -219,7 +219,7 @@ TEST(Machine, SpeaksTls12WithAPeerThatKnowsNoBetter) {
 }
 
 TEST(Machine, WritesTheSecretsWhereItIsAskedToAndAllowedTo) {
-    const folder files;
+    const support::certificate_folder files;
     const std::string log = files / "keys.log";
     ASSERT_EQ(::setenv("SSLKEYLOGFILE", log.c_str(), 1), 0);
     two_ends silent(server_of(server_defaults()), client_of(client_defaults()));
@@ -258,7 +258,7 @@ TEST(Machine, AgreesOnNoProtocolWithAClientThatOffersNone) {
 
 TEST(Machine, ShowsTheCertificateOfTheNameThatIsAskedFor) {
     const auto& all = parties::all();
-    const folder files;
+    const support::certificate_folder files;
     const auto other = files.write("other", must(certificates::make_server(all.authority, {.names = {"*.example.org", "example.org"}})));
     auto options = server_defaults();
     options.more_certificates = {other};

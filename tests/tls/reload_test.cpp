@@ -27,7 +27,7 @@ protected:
         return pair.client.tls.peer_name();
     }
 
-    folder files;
+    support::certificate_folder files;
     certificate_files own =
         files.write("server", must(certificates::make_server(parties::all().authority, {.names = {"first", "localhost"}})));
     std::shared_ptr<server_context> server = server_of({.certificate = own.certificate, .key = own.key});
@@ -157,7 +157,7 @@ TEST_F(Reload, WorksByThePublicHandleAndItsCopies) {
 
 TEST(Settings, AreRefusedWithTheFileAndTheReason) {
     const auto& all = parties::all();
-    const folder files;
+    const support::certificate_folder files;
     std::string words;
     EXPECT_EQ(tls::server({}, &words).error(), std::errc::invalid_argument);
     EXPECT_EQ(words, "certificate: name the file of this end's certificate");
@@ -184,7 +184,7 @@ TEST(Settings, AreRefusedWithTheFileAndTheReason) {
 }
 
 TEST(Settings, TakeCertificateAndKeyFromOneFile) {
-    const folder files;
+    const support::certificate_folder files;
     const auto made = must(certificates::make_server(parties::all().authority, {.names = {"localhost"}}));
     const auto both = files.write("both.pem", made.key + made.certificate);
     two_ends pair(server_of({.certificate = both}), client_of(client_defaults()));

@@ -10,8 +10,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -20,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "support/certificate_folder.hpp"
 #include "support/hex.hpp"
 #include "tls/client_context.hpp"
 #include "tls/machine.hpp"
@@ -51,37 +50,9 @@ T must(outcome<T> given) {
     std::abort();
 }
 
-/// A folder of its own for each test, gone with it.
-class folder {
-public:
-    folder() {
-        std::string name = (std::filesystem::temp_directory_path() / "mnet-tls-XXXXXX").string();
-        if (::mkdtemp(name.data()) == nullptr) std::abort();
-        path_ = name;
-    }
-    folder(const folder&) = delete;
-    folder& operator=(const folder&) = delete;
-    ~folder() { std::filesystem::remove_all(path_); }
-
-    std::string operator/(std::string_view name) const { return (path_ / name).string(); }
-
-    std::string write(std::string_view name, std::string_view text) const {
-        std::ofstream(path_ / name, std::ios::binary) << text;
-        return *this / name;
-    }
-
-    /// `NAME.pem` and `NAME.key`.
-    certificate_files write(const std::string& name, const certificates::pair& made) const {
-        return {.certificate = write(name + ".pem", made.certificate), .key = write(name + ".key", made.key)};
-    }
-
-private:
-    std::filesystem::path path_;
-};
-
 /// An authority, and a server's and a client's certificate of it. Made once: keys take time.
 struct parties {
-    folder files;
+    support::certificate_folder files;
     certificates::pair authority = must(certificates::make_authority());
     certificates::pair stranger = must(certificates::make_authority({.common_name = "a stranger"}));
     certificate_files server =

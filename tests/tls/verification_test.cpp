@@ -22,7 +22,7 @@ refusal refused(two_ends& pair) {
 }
 
 /// A server with a certificate made as `options` say, that is loaded at a time when that was good.
-std::shared_ptr<server_context> server_with(const folder& files, const certificates::pair& authority,
+std::shared_ptr<server_context> server_with(const support::certificate_folder& files, const certificates::pair& authority,
                                             const certificates::options& options) {
     const auto made = files.write("made", must(certificates::make_server(authority, options)));
     const auto then = options.valid_from.value_or(now());
@@ -53,7 +53,7 @@ TEST(Verification, RefusesAnAddressThatTheCertificateIsNotFor) {
 }
 
 TEST(Verification, DoesNotTakeTheCommonNameForAName) {
-    const folder files;
+    const support::certificate_folder files;
     const auto server = server_with(files, parties::all().authority, {.names = {"localhost"}, .common_name = "example.org"});
     two_ends pair(server, client_of(client_defaults()), "example.org");
     EXPECT_EQ(refused(pair).client, tls_errc::wrong_name);
@@ -75,7 +75,7 @@ TEST(Verification, RefusesToBeginWithoutAName) {
 }
 
 TEST(Verification, RefusesAnExpiredCertificateAndSaysSinceWhen) {
-    const folder files;
+    const support::certificate_folder files;
     const auto before = std::chrono::sys_days(std::chrono::year(2020) / 1 / 1);
     const auto authority = must(certificates::make_authority({.valid_from = before, .valid_for = std::chrono::days(10'000)}));
     const auto server = server_with(files, authority, {.names = {"localhost"}, .valid_from = before, .valid_for = std::chrono::days(31)});
@@ -88,7 +88,7 @@ TEST(Verification, RefusesAnExpiredCertificateAndSaysSinceWhen) {
 }
 
 TEST(Verification, RefusesACertificateOfTomorrow) {
-    const folder files;
+    const support::certificate_folder files;
     const auto tomorrow = now() + 24h;
     const auto server = server_with(files, parties::all().authority, {.names = {"localhost"}, .valid_from = tomorrow});
     two_ends pair(server, client_of(client_defaults()));
@@ -98,7 +98,7 @@ TEST(Verification, RefusesACertificateOfTomorrow) {
 }
 
 TEST(Verification, RefusesASelfSignedCertificate) {
-    const folder files;
+    const support::certificate_folder files;
     const auto own = files.write("own", must(certificates::make_authority({.names = {"localhost"}})));
     two_ends pair(server_of({.certificate = own.certificate, .key = own.key}), client_of(client_defaults()));
     const refusal found = refused(pair);
@@ -107,7 +107,7 @@ TEST(Verification, RefusesASelfSignedCertificate) {
 }
 
 TEST(Verification, RefusesAnAuthorityThatItDoesNotKnowAndNamesIt) {
-    const folder files;
+    const support::certificate_folder files;
     const auto server = server_with(files, parties::all().stranger, {.names = {"localhost"}});
     two_ends pair(server, client_of(client_defaults()));
     const refusal found = refused(pair);
@@ -129,7 +129,7 @@ TEST(Verification, RefusesACertificateThatWasMadeForAClient) {
 }
 
 TEST(Verification, IsLeftOutByNameOnly) {
-    const folder files;
+    const support::certificate_folder files;
     const auto server = server_with(files, parties::all().stranger, {.names = {"elsewhere"}});
     two_ends pair(server, client_of({.insecure_accept_any_certificate = true}));
     pair.run();
@@ -167,7 +167,7 @@ TEST(MutualVerification, RefusesAClientWithoutACertificate) {
 }
 
 TEST(MutualVerification, RefusesAClientOfAnotherAuthority) {
-    const folder files;
+    const support::certificate_folder files;
     const auto other = files.write("other", must(certificates::make_client(parties::all().stranger, {.names = {"mallory.example"}})));
     two_ends pair(server_of(mutual()), client_of(as(other)));
     const refusal found = refused(pair);
@@ -182,7 +182,7 @@ TEST(MutualVerification, RefusesAServersCertificateAsAClients) {
 }
 
 TEST(MutualVerification, RefusesAnExpiredClient) {
-    const folder files;
+    const support::certificate_folder files;
     const auto before = std::chrono::sys_days(std::chrono::year(2020) / 1 / 1);
     const auto authority = must(certificates::make_authority({.valid_from = before, .valid_for = std::chrono::days(10'000)}));
     const auto old = files.write(
@@ -198,7 +198,7 @@ TEST(MutualVerification, RefusesAnExpiredClient) {
 
 TEST(MutualVerification, RefusesAClientThatWasRevokedAndNoOther) {
     const auto& all = parties::all();
-    const folder files;
+    const support::certificate_folder files;
     const auto taken_back = must(certificates::make_client(all.authority, {.names = {"bob.example"}}));
     const auto bob = files.write("bob", taken_back);
     auto options = mutual();
@@ -217,7 +217,7 @@ TEST(MutualVerification, RefusesAClientThatWasRevokedAndNoOther) {
 
 TEST(Verification, RefusesAServerThatWasRevoked) {
     const auto& all = parties::all();
-    const folder files;
+    const support::certificate_folder files;
     auto options = client_defaults();
     options.revocation_list = files.write(
         "revoked.pem",
