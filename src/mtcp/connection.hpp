@@ -253,6 +253,7 @@ private:
     void wake_for_room() noexcept;
     bool is_time_for_events() noexcept;
     bool next_place(std::size_t payload_bytes) noexcept;
+    bool next_run() noexcept;
     bool write_in_place(std::size_t frame_bytes) noexcept;
     void keep_in_place() noexcept;
     bool leave_place() noexcept;

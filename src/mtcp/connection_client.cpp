@@ -159,6 +159,7 @@ result<> connection::fill_now() noexcept {
 
 result<> connection::try_fill() noexcept {
     own();
+    if (memory_ && !worker_.mail()->has_calls() && next_run()) return {};
     result<> filled = fill_now();
     while (filled && !decoder.ready(receive)) filled = fill_now();
     const bool nothing_yet = !filled && filled.error() == errc::no_data_yet;

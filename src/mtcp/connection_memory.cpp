@@ -146,6 +146,17 @@ void connection::output_lost(std::error_code why) noexcept {
 
 // Input ---------------------------------------------------------------------------------------------------------------------------
 
+/// The short way from one run of whole frames to the next, while the peer is ahead. False: take the long way.
+bool connection::next_run() noexcept {
+    if (!receive.empty() || in_.holds_memory() || input_end_) return false;
+    const auto bytes = memory_->in.next_whole();
+    if (bytes.empty()) return false;
+    wake_for_room();
+    receive = {.begin = bytes.data(), .end = bytes.data() + bytes.size()};
+    counted_.wire_bytes_received += bytes.size();
+    return decoder.ready(receive);
+}
+
 /// The next run becomes the receive window, or is added to the frame that is put together there. False when there is none.
 bool connection::take_run() noexcept {
     using kind = shm::receiver::arrival::kind;

@@ -8,6 +8,7 @@
 #include "shm/layout.hpp"
 #include "shm/segment.hpp"
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -31,8 +32,17 @@ public:
     /// again and again.
     arrival next() noexcept;
 
+    /// The same for a run of whole frames; empty, and nothing has changed, when something else comes next, or nothing.
+    std::span<const std::byte> next_whole() noexcept {
+        const std::uint64_t word = word_of(begun_);
+        const run told = unpack(word);
+        if (lap_in(word) != lap_of(begun_) || told.what != run::kind::whole || !is_honest(told) || lied_) return {};
+        done_with_last();
+        return begin(told);
+    }
+
     /// Whether `next` would give something.
-    bool has_next() const noexcept;
+    bool has_next() const noexcept { return lap_in(word_of(begun_)) == lap_of(begun_); }
 
     /// The other side sleeps, wanted room, and got it: it has to be woken. Says so once.
     bool has_to_wake() noexcept {
@@ -42,11 +52,52 @@ public:
     }
 
 private:
-    bool is_much_unreported() const noexcept;
-    void look_ahead() noexcept;
+    /// Runs are reported as done together: each report takes a cache line from the writer. And by a quarter of its memory, so that it never
+    /// stands still for want of a report.
+    static constexpr std::uint64_t report_runs = 8;
+    static constexpr std::size_t report_parts = 4;
+
+    std::uint64_t word_of(std::uint64_t number) const noexcept {
+        return std::atomic_ref(queue_[number % runs_max]).load(std::memory_order_acquire);
+    }
+
+    bool is_honest(const run& told) const noexcept {
+        return told.bytes > 0 && told.offset <= data_.size() && told.bytes <= data_.size() - told.offset;
+    }
+
+    void done_with_last() noexcept {
+        if (!in_use_) return;
+        in_use_ = false;
+        const bool is_much =
+            small_unreported_ > where_.sizes().small_bytes / report_parts || large_unreported_ > where_.sizes().large_bytes / report_parts;
+        if (begun_ - told_ >= report_runs || is_much) give_back();
+    }
+
+    std::span<const std::byte> begin(const run& told) noexcept {
+        ++begun_;
+        look_ahead();
+        in_use_ = true;
+        (told.offset < where_.sizes().small_bytes ? small_unreported_ : large_unreported_) += told.bytes;
+        return data_.subspan(told.offset, told.bytes);
+    }
+
+    /// The run that comes soon, where it is told of together with this one: its ends come from the other processor's cache while this one is
+    /// worked on. The word is not checked yet, and a prefetch of any address does no harm.
+    void look_ahead() noexcept {
+        constexpr std::uint64_t ahead = 3;
+        const std::uint64_t word = std::atomic_ref(queue_[(begun_ + ahead) % runs_max]).load(std::memory_order_relaxed);
+        if (lap_in(word) != lap_of(begun_ + ahead)) return;
+        const run soon = unpack(word);
+        __builtin_prefetch(data_.data() + soon.offset);
+        const std::byte* const end = data_.data() + soon.offset + soon.bytes;
+        __builtin_prefetch(end - sizeof(std::uint64_t));
+        __builtin_prefetch(end - 1);
+    }
+
     void give_back() noexcept;
 
     const segment& where_;
+    std::uint64_t* const queue_;
     std::span<const std::byte> data_;
     std::uint64_t begun_ = 0;           // runs given out, ever
     std::uint64_t told_ = 0;            // the other side knows that we are through with so many

@@ -11,7 +11,11 @@
 namespace mnet::inline v1::shm {
 
 sender::sender(const segment& where) noexcept
-    : where_(where), data_(where.data_of(where.mine()).data()), small_(where.sizes().small_bytes), large_(where.sizes().large_bytes) {}
+    : where_(where),
+      data_(where.data_of(where.mine()).data()),
+      data_end_(data_ + where.sizes().side_bytes()),
+      small_(where.sizes().small_bytes),
+      large_(where.sizes().large_bytes) {}
 
 std::span<std::byte> sender::open(std::size_t frame_bytes) noexcept {
     MNET_ASSERT(window_ == nullptr, "one window at a time");
@@ -27,10 +31,10 @@ std::span<std::byte> sender::open(std::size_t frame_bytes) noexcept {
     return place_window(found, frame_bytes);
 }
 
-std::span<std::byte> sender::next(const std::byte* end, std::size_t frame_bytes) noexcept {
+std::span<std::byte> sender::next_elsewhere(const std::byte* end, std::size_t frame_bytes) noexcept {
     const bool large = is_large(frame_bytes);
     arena& target = part(large);
-    if (pending_ == batch_runs - 1) refresh();  // once a batch
+    refresh();
     const bool in_the_way = !has_places(2) || (large && target.pieces() >= large_ahead_max) || frame_bytes > target.size();
     if (in_the_way) return {};
     const std::size_t bytes = unkept_bytes(end);
@@ -40,7 +44,9 @@ std::span<std::byte> sender::next(const std::byte* end, std::size_t frame_bytes)
                                                : target.reserve(frame_bytes, extent);
     if (found.room == 0) return {};
     if (bytes > 0) add_window(bytes);
-    return place_window(found, frame_bytes);
+    const auto window = place_window(found, frame_bytes);
+    allow_repeats(found, frame_bytes);
+    return window;
 }
 
 /// How much of its part such a frame and those behind it go round in.
@@ -50,25 +56,17 @@ std::size_t sender::extent_for(std::size_t frame_bytes) const noexcept {
 
 std::span<std::byte> sender::place_window(const arena::place& found, std::size_t frame_bytes) noexcept {
     window_is_large_ = is_large(frame_bytes);
-    window_ = data_ + base_of(window_is_large_) + found.offset;
-    const std::size_t bytes = window_is_large_ ? frame_bytes : std::max(std::min(found.room, small_window_bytes), frame_bytes);
-    window_end_ = window_ + bytes;
-    if (window_is_large_) {
-        large_used_ = true;
-        look_ahead(frame_bytes);
-    }
-    return {window_, bytes};
+    large_used_ = large_used_ || window_is_large_;
+    return place_window(base_of(window_is_large_) + found.offset, found.room, frame_bytes);
 }
 
-/// The next long frame is likely as long as this one: its ends are fetched from the other processor's cache while this one is written.
-void sender::look_ahead(std::size_t frame_bytes) noexcept {
-    constexpr std::size_t ahead = 4;
-    const std::size_t stride = (frame_bytes + cache_line_bytes - 1) / cache_line_bytes * cache_line_bytes;
-    const std::byte* const next = window_ + ahead * stride;
-    if (next + frame_bytes > data_ + where_.sizes().side_bytes()) return;
-    __builtin_prefetch(next, 1);
-    __builtin_prefetch(next + frame_bytes - sizeof(std::uint64_t), 1);
-    __builtin_prefetch(next + frame_bytes - 1, 1);
+/// Windows behind this one need no look at anything, as long as there are few of them and they stay in the same stretch of free memory.
+void sender::allow_repeats(const arena::place& found, std::size_t frame_bytes) noexcept {
+    const std::size_t extent = extent_for(frame_bytes);
+    const std::size_t end = found.offset + found.room;
+    free_until_ = base_of(window_is_large_) + (extent > found.offset ? std::min(end, extent) : end);
+    repeats_ = std::min<std::size_t>(batch_runs - 1, runs_max - 2 - (kept_ - taken_));
+    if (window_is_large_) repeats_ = std::min(repeats_, large_ahead_max - std::min(large_ahead_max, large_.pieces()));
 }
 
 bool sender::keep(const std::byte* end) noexcept {
@@ -76,19 +74,21 @@ bool sender::keep(const std::byte* end) noexcept {
     if (bytes == 0) return true;
     if (!has_places(1)) refresh();
     if (!has_places(1)) return false;
+    repeats_ = 0;
     add_window(bytes);
     window_ += bytes;
     return true;
 }
 
 std::byte* sender::align() noexcept {
-    const auto position = static_cast<std::size_t>(window_ - data_);
-    const std::size_t next = (position + cache_line_bytes - 1) / cache_line_bytes * cache_line_bytes;
-    window_ = std::min(data_ + next, window_end_);
+    window_ = std::min(data_ + aligned(static_cast<std::size_t>(window_ - data_)), window_end_);
     return window_;
 }
 
-void sender::shut() noexcept { window_ = window_end_ = nullptr; }
+void sender::shut() noexcept {
+    window_ = window_end_ = nullptr;
+    repeats_ = 0;
+}
 
 std::size_t sender::copy(std::span<const std::byte> bytes) noexcept {
     MNET_ASSERT(window_ == nullptr, "what is copied comes behind what was written in place");
@@ -110,27 +110,11 @@ void sender::finish() noexcept {
     add(run::kind::finish, false, 0, 0);
 }
 
-/// The window's first bytes as a run.
-void sender::add_window(std::size_t bytes) noexcept {
-    add(run::kind::whole, window_is_large_, static_cast<std::size_t>(window_ - data_) - base_of(window_is_large_), bytes);
-}
-
-void sender::add(run::kind what, bool large, std::size_t offset, std::size_t bytes) noexcept {
-    if (pending_ == batch_.size()) store_pending();
-    const auto count = static_cast<std::uint32_t>(bytes);
-    const auto end = static_cast<std::uint32_t>(offset + bytes);
-    pieces_[kept_ % runs_max] = {.large = large, .end = end, .bytes = count};
-    batch_[pending_++] = {.what = what, .offset = static_cast<std::uint32_t>(base_of(large) + offset), .bytes = count};
-    ++kept_;
-    untaken_bytes_ += bytes;
-    if (bytes > 0) part(large).commit(end);
-}
-
 void sender::store_pending() noexcept {
     auto& queue = where_.queue_of(where_.mine());
     std::uint64_t number = kept_ - pending_;
     for (std::size_t index = 0; index < pending_; ++index, ++number) {
-        std::atomic_ref(queue[number % runs_max]).store(pack(batch_[index], lap_of(number)), std::memory_order_release);
+        std::atomic_ref(queue[number % runs_max]).store(batch_[index], std::memory_order_release);
     }
     unasked_ = unasked_ || pending_ > 0;
     pending_ = 0;

@@ -12,6 +12,7 @@
 #include "shm/layout.hpp"
 #include "shm/segment.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -37,7 +38,15 @@ public:
 
     /// `keep`, `shut` and `open` in one, as long as nothing stands in the way; empty, and nothing changed, when something does: then take
     /// those. While a window is open.
-    std::span<std::byte> next(const std::byte* end, std::size_t frame_bytes) noexcept;
+    std::span<std::byte> next(const std::byte* end, std::size_t frame_bytes) noexcept {
+        const std::size_t bytes = unkept_bytes(end);
+        const std::size_t start = aligned(static_cast<std::size_t>(end - data_));
+        const bool as_before = repeats_ > 0 && bytes > 0 && is_large(frame_bytes) == window_is_large_ && start + frame_bytes <= free_until_;
+        if (!as_before) return next_elsewhere(end, frame_bytes);
+        --repeats_;
+        add_window(bytes);
+        return place_window(start, free_until_ - start, frame_bytes);
+    }
 
     /// So many long frames are on their way that the next had better wait for one to be taken: memory that is used in turns stays in the
     /// processor's caches, and in its table of pages, only as long as there is little of it.
@@ -99,31 +108,70 @@ private:
         std::uint32_t bytes = 0;
     };
 
+    static constexpr std::size_t aligned(std::size_t offset) noexcept { return (offset + cache_line_bytes - 1) & ~(cache_line_bytes - 1); }
     arena& part(bool large) noexcept { return large ? large_ : small_; }
     std::size_t base_of(bool large) const noexcept { return large ? small_.size() : 0; }
     static bool is_large(std::size_t frame_bytes) noexcept { return frame_bytes >= large_from; }
     /// For so many runs, and the end behind them.
     bool has_places(std::uint64_t runs) const noexcept { return kept_ - taken_ + runs < runs_max; }
     std::size_t extent_for(std::size_t frame_bytes) const noexcept;
+    std::span<std::byte> next_elsewhere(const std::byte* end, std::size_t frame_bytes) noexcept;
     std::span<std::byte> place_window(const arena::place& found, std::size_t frame_bytes) noexcept;
+    void allow_repeats(const arena::place& found, std::size_t frame_bytes) noexcept;
     void refresh() noexcept;
-    void look_ahead(std::size_t frame_bytes) noexcept;
-    void add_window(std::size_t bytes) noexcept;
-    void add(run::kind what, bool large, std::size_t offset, std::size_t bytes) noexcept;
     void store_pending() noexcept;
+
+    /// At `start` of the data, in front of `room` that is free.
+    std::span<std::byte> place_window(std::size_t start, std::size_t room, std::size_t frame_bytes) noexcept {
+        window_ = data_ + start;
+        const std::size_t bytes = window_is_large_ ? frame_bytes : std::max(std::min(room, small_window_bytes), frame_bytes);
+        window_end_ = window_ + bytes;
+        if (window_is_large_) look_ahead(frame_bytes);
+        return {window_, bytes};
+    }
+
+    /// The next long frame is likely as long as this one: its ends are fetched from the other processor's cache while this one is written.
+    void look_ahead(std::size_t frame_bytes) noexcept {
+        constexpr std::size_t ahead = 4;
+        const std::byte* const next = window_ + ahead * aligned(frame_bytes);
+        if (next + frame_bytes > data_end_) return;
+        __builtin_prefetch(next, 1);
+        __builtin_prefetch(next + frame_bytes - sizeof(std::uint64_t), 1);
+        __builtin_prefetch(next + frame_bytes - 1, 1);
+    }
+
+    /// The window's first bytes as a run.
+    void add_window(std::size_t bytes) noexcept {
+        add(run::kind::whole, window_is_large_, static_cast<std::size_t>(window_ - data_) - base_of(window_is_large_), bytes);
+    }
+
+    void add(run::kind what, bool large, std::size_t offset, std::size_t bytes) noexcept {
+        if (pending_ == batch_.size()) store_pending();
+        const auto count = static_cast<std::uint32_t>(bytes);
+        const auto end = static_cast<std::uint32_t>(offset + bytes);
+        pieces_[kept_ % runs_max] = {.large = large, .end = end, .bytes = count};
+        batch_[pending_++] =
+            pack({.what = what, .offset = static_cast<std::uint32_t>(base_of(large) + offset), .bytes = count}, lap_of(kept_));
+        ++kept_;
+        untaken_bytes_ += bytes;
+        if (bytes > 0) part(large).commit(end);
+    }
 
     const segment& where_;
     std::byte* const data_;
+    const std::byte* const data_end_;
     arena small_;
     arena large_;
-    std::array<piece, runs_max> pieces_{};  // kept and not taken, by number
-    std::array<run, batch_runs> batch_{};   // kept and not shown
-    std::size_t pending_ = 0;               // of them
-    std::uint64_t kept_ = 0;                // runs, ever
-    std::uint64_t taken_ = 0;               // the other side is through with so many
+    std::array<piece, runs_max> pieces_{};           // kept and not taken, by number
+    std::array<std::uint64_t, batch_runs> batch_{};  // kept and not shown, packed
+    std::size_t pending_ = 0;                        // of them
+    std::uint64_t kept_ = 0;                         // runs, ever
+    std::uint64_t taken_ = 0;                        // the other side is through with so many
     std::uint64_t untaken_bytes_ = 0;
     std::byte* window_ = nullptr;  // its part that was not kept begins here
     std::byte* window_end_ = nullptr;
+    std::size_t free_until_ = 0;  // of the data: the next windows may lie behind this one, up to here
+    std::size_t repeats_ = 0;     // so many of them, before looking what the other side is through with
     bool window_is_large_ = false;
     bool unasked_ = false;  // runs were shown, and nobody looked whether the other side sleeps
     bool large_used_ = false;
