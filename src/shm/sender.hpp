@@ -26,6 +26,15 @@ inline constexpr std::size_t large_from = std::size_t{16} << 10U;
 /// A window of small frames; what lies in it is shown at its end at the latest.
 inline constexpr std::size_t small_window_bytes = std::size_t{16} << 10U;
 
+/// g++ makes a prefetch for reading of its builtin unless told of the processor: the line then comes twice.
+inline void prefetch_to_write(const void* where) noexcept {
+#if defined(__x86_64__)
+    asm volatile("prefetchw %0" : : "m"(*static_cast<const char*>(where)));
+#else
+    __builtin_prefetch(where, 1);
+#endif
+}
+
 class sender {
 public:
     explicit sender(const segment& where) noexcept;
@@ -101,6 +110,7 @@ private:
     static constexpr std::size_t batch_runs = 8;
     static constexpr std::size_t large_ahead_max = 32;
     static constexpr std::size_t room_worth_copying = 4096;
+    static constexpr std::size_t alone_from = small_window_bytes / 2;  // such a frame has a window of its own
 
     struct piece {
         bool large = false;
@@ -126,18 +136,19 @@ private:
         window_ = data_ + start;
         const std::size_t bytes = window_is_large_ ? frame_bytes : std::max(std::min(room, small_window_bytes), frame_bytes);
         window_end_ = window_ + bytes;
-        if (window_is_large_) look_ahead(frame_bytes);
+        if (frame_bytes >= alone_from) look_ahead(frame_bytes);
         return {window_, bytes};
     }
 
-    /// The next long frame is likely as long as this one: its ends are fetched from the other processor's cache while this one is written.
+    /// The next frame is likely as long as this one: its ends are fetched from the other processor's cache, for writing, while others are
+    /// written.
     void look_ahead(std::size_t frame_bytes) noexcept {
-        constexpr std::size_t ahead = 4;
+        constexpr std::size_t ahead = 8;
         const std::byte* const next = window_ + ahead * aligned(frame_bytes);
         if (next + frame_bytes > data_end_) return;
-        __builtin_prefetch(next, 1);
-        __builtin_prefetch(next + frame_bytes - sizeof(std::uint64_t), 1);
-        __builtin_prefetch(next + frame_bytes - 1, 1);
+        prefetch_to_write(next);
+        prefetch_to_write(next + frame_bytes - sizeof(std::uint64_t));
+        prefetch_to_write(next + frame_bytes - 1);
     }
 
     /// The window's first bytes as a run.
