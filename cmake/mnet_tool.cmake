@@ -12,5 +12,6 @@ if(tool_sources)
     target_include_directories(mnet_tool PRIVATE
         "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/tools" "${PROJECT_SOURCE_DIR}/tools/mnet" "${PROJECT_SOURCE_DIR}/bench")
     target_compile_definitions(mnet_tool PRIVATE MNET_VERSION="${PROJECT_VERSION}")
-    target_link_libraries(mnet_tool PRIVATE mnet_inside mnet::allocation_counter CLI11::CLI11 fmt::fmt nlohmann_json::nlohmann_json)
+    target_link_libraries(mnet_tool PRIVATE mnet_inside mnet::allocation_counter CLI11::CLI11 fmt::fmt nlohmann_json::nlohmann_json
+        OpenSSL::SSL OpenSSL::Crypto)  # bench/bare_tls.cpp measures it
 endif()

@@ -72,6 +72,25 @@ check_side_by_side() {
     exec {rows}<&-
 }
 
+# check_tls WORK SIZE WORKS...: rows of these works: ours over TLS, the plain program's without.
+check_tls() {
+    local own=$1 size=$2 work row transport
+    shift 2
+    exec {rows}<"$folder/out"
+    for work in "$@"; do
+        read -r -u "$rows" row || fail "no row '$work': $(cat "$folder/out")"
+        case $work in plain-*) transport=tcp ;; openssl-*) transport=memory ;; *) transport=tls ;; esac
+        [[ $row == "{\"work\":\"$work\",\"transport\":\"$transport\""* ]] || fail "expected $work over $transport: $row"
+        [[ $(number size_bytes "$row") == "$size" ]] || fail "expected $size bytes: $row"
+        (($(number messages "$row") > 0)) || fail "nothing was measured: $row"
+        [[ $(number delivered "$row") == "$(number messages "$row")" ]] || fail "not all was delivered: $row"
+        if [[ $own == stream ]]; then [[ $(number allocations_per_message "$row") == 0.0 ]] || fail "something was allocated: $row"; fi
+        if [[ $own == stream && $work != plain-* ]]; then number ratio_to_openssl "$row" >/dev/null; fi
+    done
+    ! read -r -u "$rows" row || fail "one row too many: $row"
+    exec {rows}<&-
+}
+
 bench() { expect_status 0 "$MNET_TOOL" bench --seconds 0.03 --json "$@"; }
 
 bench table
@@ -100,12 +119,36 @@ check_rows tcp idle 64
 
 bench latency --rate 2000 --clients 7
 check_rows tcp latency 64
-bench latency --size 10K --spin --transport unix --seconds 0.1 --hgrm "$folder/a.hgrm"
+expect_status 0 "$MNET_TOOL" bench latency --size 10K --spin --transport unix --seconds 0.1 --json --hgrm "$folder/a.hgrm"
 check_rows unix latency 10240
 for file in a a.service a.plain a.plain-service; do
     expect_match "$folder/$file.hgrm" '^ +Value +Percentile +TotalCount +1/\(1-Percentile\)$'
     expect_match "$folder/$file.hgrm" '^ +[0-9.]+ 1\.000000000000 +1000$'
 done
+
+# With TLS: a server of its own, with certificates of its own; then one that runs already.
+bench stream --size 16K --tls
+check_tls stream 16384 stream plain-stream openssl-stream
+bench pingpong --size 16 --tls
+check_tls pingpong 16 pingpong plain-pingpong
+bench echo --tls --clients 5
+check_tls echo 64 echo plain-echo
+bench latency --tls --rate 2000 --clients 3
+check_tls latency 64 latency plain-latency
+bench idle --tls --clients 10
+check_tls idle 64 idle plain-idle
+bench table --tls --rounds 1
+[[ $(grep -c '"transport":"tls"' "$folder/out") == 13 ]] || fail "13 sizes with TLS were expected: $(cat "$folder/out")"
+(cd "$folder" && "$MNET_TOOL" cert ca && "$MNET_TOOL" cert server localhost 127.0.0.1) >/dev/null
+start_server tls://localhost:0 --bench --tls-cert "$folder/server.pem" --tls-key "$folder/server.key"
+bench stream --size 64 --connect "$address" --tls-ca "$folder/ca.pem"
+check_tls stream 64 stream plain-stream openssl-stream
+expect_status 3 "$MNET_TOOL" bench stream --connect "$address"
+expect_match "$folder/err" 'authority'
+stop_server
+expect_status 2 "$MNET_TOOL" bench stream --tls --transport unix
+expect_status 2 "$MNET_TOOL" bench stream --tls --connect "$address"
+expect_status 2 "$MNET_TOOL" bench stream --tls-ca "$folder/ca.pem"
 
 # A rate that no sender keeps is told as such, on stderr and in the row; the figures contain it.
 expect_status 0 "$MNET_TOOL" bench latency --rate 10000000 --size 64K --clients 2 --seconds 0.01 --rounds 1 --json
@@ -134,4 +177,8 @@ if grep -E '^ +[0-9.]+ [um]?s +\|' "$folder/out" | grep -qE '.{71}'; then fail "
 expect_status 0 "$MNET_TOOL" bench stream --size 16,1K --seconds 0.05
 expect_match "$folder/out" 'Linux'
 expect_match "$folder/out" '^ +size +messages +delivered '
+expect_status 0 "$MNET_TOOL" bench stream --size 16K --seconds 0.05 --tls
+expect_match "$folder/out" '^openssl: '
+expect_match "$folder/out" ' openssl +ratio '
+expect_status 0 "$MNET_TOOL" bench stream --size 16,1K --seconds 0.05
 (($(grep -cE '^ +(16 B|1 KiB) ' "$folder/out") == 2)) || fail "two rows were asked for: $(cat "$folder/out")"

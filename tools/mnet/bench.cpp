@@ -33,7 +33,7 @@ exit_code run_bench(const bench_options& asked) {
     bench_options options = asked;
     // Between two that sleep, or two that poll: everything else would compare ways of waiting.
     if (options.work == bench_work::pingpong && !options.spin) options.sleep = true;
-    if (options.transport.empty()) options.transport = options.work == bench_work::table ? "auto" : "tcp";
+    if (options.transport.empty()) options.transport = options.work == bench_work::table && !options.tls ? "auto" : "tcp";
     raise_descriptor_limit();
     end_servers_on_signals();
     bench_site site(options);

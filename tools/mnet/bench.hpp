@@ -4,6 +4,7 @@
 // - bench_table.cpp, bench_stream.cpp, bench_pingpong.cpp, bench_echo.cpp, bench_idle.cpp, bench_latency.cpp: one work
 //   each.
 // - bench_site.hpp: the two servers that are measured. bench_rounds.hpp: who is measured when. bench_report.hpp: what is printed.
+// - With TLS, table and stream stand beside OpenSSL alone, too: bench/bare_tls.hpp.
 #pragma once
 #include "failure.hpp"
 
@@ -38,6 +39,8 @@ struct bench_options {
     mtcp::engine engine = mtcp::engine::automatic;  // of both sides
     std::string transport{};                        // empty: the work's own; auto: what two processes of this host get by themselves
     std::string connect{};                          // empty: a server process of our own
+    bool tls = false;                               // that process serves with TLS
+    std::string tls_authority{};                    // whom to believe, of a `connect` with tls://; empty: the system's
     tool::payload payload = payload::copied;        // stream, table; where memory is shared and TCP stands beside it, both are measured
     bool json = false;
 };

@@ -20,9 +20,14 @@ constexpr std::string_view side_by_side_head =
     "                 shared memory, delivered                   TCP, delivered\n"
     "     size         in place        copied in            mnet         plain  ratio    allocs    messages of each";
 
-std::string head(bench_work work) {
+constexpr std::string_view openssl_line =
+    "openssl: SSL_write and SSL_read of the same bytes in full records on memory BIOs, one after the other on one thread; no kernel, no "
+    "second process, no finding of messages";
+
+std::string head(bench_work work, bool with_openssl) {
     std::string line = fmt::format("{:>9} {:>13} {:>13} {:>11} {:>10} {:>11} {:>6}", "size", "messages", "delivered", "a message", "MB/s",
                                    "plain", "ratio");
+    if (with_openssl) line += fmt::format(" {:>11} {:>6}", "openssl", "ratio");
     line += fmt::format(" {:>9} {:>9}", "allocs", "syscalls");
     if (work == bench_work::pingpong) line += fmt::format(" {:>9} {:>9} {:>9} {:>9}", "p50", "p99", "p99.9", "max");
     if (work == bench_work::idle) line += fmt::format(" {:>12} {:>12}", "bytes/client", "plain");
@@ -59,7 +64,8 @@ bench_report::bench_report(const bench_options& options, std::string_view work, 
       transport_(site.transport()),
       plain_transport_(site.plain_transport()),
       engine_(site.engine()),
-      side_by_side_(site.has_both() && options.payload == payload::copied && (kind_ == bench_work::table || kind_ == bench_work::stream)) {
+      side_by_side_(site.has_both() && options.payload == payload::copied && (kind_ == bench_work::table || kind_ == bench_work::stream)),
+      with_openssl_(site.has_tls() && options.payload == payload::copied && (kind_ == bench_work::table || kind_ == bench_work::stream)) {
     if (json_) return;
     const std::string_view who = kind_ == bench_work::latency ? "the server" : "who waits";
     std::string_view wait = "sleeps when there is nothing, mnet after 50 us of polling where a thread has few clients";
@@ -67,12 +73,13 @@ bench_report::bench_report(const bench_options& options, std::string_view work, 
     if (options.sleep) wait = "sleeps when there is nothing";
     print_line(fmt::format("{}: {} over {}, engine {}, {} {}", work_, site.address(), transport_, engine_, who, wait));
     if (const std::string_view kind = loop_kind(kind_); !kind.empty()) print_line(kind);
+    if (with_openssl_) print_line(openssl_line);
     for (const std::string& line : machine_lines()) print_line(line);
     print_line("");
     if (side_by_side_) {
         print_line(side_by_side_head);
     } else if (kind_ != bench_work::latency) {
-        print_line(head(kind_));
+        print_line(head(kind_, with_openssl_));
     }
 }
 
@@ -99,8 +106,9 @@ void bench_report::clear_progress() {
 void bench_report::add(const bench_row& row) {
     clear_progress();
     if (json_) {
-        print_json(row, false);
-        if (row.measured.plain) print_json(row, true);
+        print_json(row, side::mnet);
+        if (row.measured.plain) print_json(row, side::plain);
+        if (row.measured.openssl) print_json(row, side::openssl);
     } else {
         print_table(row);
     }
@@ -113,8 +121,8 @@ void bench_report::add(const bench_row& row) {
 void bench_report::add(const bench_row& in_place, const bench_row& copied, const bench_row& over_tcp) {
     clear_progress();
     if (json_) {
-        for (const bench_row* const row : {&in_place, &copied, &over_tcp}) print_json(*row, false);
-        if (over_tcp.measured.plain) print_json(over_tcp, true);
+        for (const bench_row* const row : {&in_place, &copied, &over_tcp}) print_json(*row, side::mnet);
+        if (over_tcp.measured.plain) print_json(over_tcp, side::plain);
     } else {
         const auto time = [](const bench::measurement& measured) { return duration_text(measured.ns_per_message()); };
         const auto& plain = over_tcp.measured.plain;
@@ -133,6 +141,7 @@ void bench_report::add(const bench_row& in_place, const bench_row& copied, const
 void bench_report::tell_lost(const bench_row& row) {
     tell_lost("", row.size, row.measured.mnet);
     if (row.measured.plain) tell_lost("plain-", row.size, *row.measured.plain);
+    if (row.measured.openssl) tell_lost("openssl-", row.size, *row.measured.openssl);
 }
 
 void bench_report::tell_lost(std::string_view who, std::size_t size, const bench::measurement& measured) {
@@ -142,7 +151,18 @@ void bench_report::tell_lost(std::string_view who, std::size_t size, const bench
                             measured.messages - std::min(measured.messages, measured.delivered), measured.messages));
 }
 
-void bench_report::print_json(const bench_row& row, bool plain) const {
+void bench_report::print_json(const bench_row& row, side whose) const {
+    if (whose == side::openssl) {
+        print_line(to_json({.work = "openssl-" + work_,
+                            .transport = "memory",
+                            .engine = "openssl",
+                            .size = row.size,
+                            .measured = *row.measured.openssl,
+                            .ratio_to_openssl = 1.0})
+                       .dump());
+        return;
+    }
+    const bool plain = whose == side::plain;
     const auto against_plain = row.open_loop ? ratio_of(*row.open_loop) : row.measured.ratio();
     const auto ratio = plain ? std::optional(1.0) : against_plain;
     auto line = to_json({.work = plain ? "plain-" + work_ : work_,
@@ -154,6 +174,7 @@ void bench_report::print_json(const bench_row& row, bool plain) const {
                          .size = row.size,
                          .measured = plain ? *row.measured.plain : row.measured.mnet,
                          .ratio_to_plain = ratio,
+                         .ratio_to_openssl = plain ? std::nullopt : row.measured.ratio_to_openssl(),
                          .latency = plain ? row.plain_latency : row.latency,
                          .bytes_per_client = plain ? row.plain_bytes_per_client : row.bytes_per_client});
     if (row.open_loop) add_latency(line, *row.open_loop, plain);
@@ -167,10 +188,12 @@ void bench_report::print_table(const bench_row& row) const {
     }
     const bench::measurement& measured = row.measured.mnet;
     const auto& plain = row.measured.plain;
-    const auto ratio = row.measured.ratio();
+    const auto ratio_text = [](const std::optional<double>& value) { return value ? fmt::format("{:.2f}", *value) : "-"; };
     std::string line = fmt::format("{:>9} {:>13} {:>13} {:>11} {:>10.1f} {:>11} {:>6}", size_text(row.size), count_text(measured.messages),
                                    count_text(measured.delivered), duration_text(measured.ns_per_message()), megabytes_per_second(measured),
-                                   plain ? duration_text(plain->ns_per_message()) : "-", ratio ? fmt::format("{:.2f}", *ratio) : "-");
+                                   plain ? duration_text(plain->ns_per_message()) : "-", ratio_text(row.measured.ratio()));
+    if (const auto& openssl = row.measured.openssl)
+        line += fmt::format(" {:>11} {:>6}", duration_text(openssl->ns_per_message()), ratio_text(row.measured.ratio_to_openssl()));
     line += fmt::format(" {:>9} {:>9}", rate_text(measured.per_message(allocations(measured))),
                         rate_text(measured.per_message(system_calls(measured))));
     if (row.latency) {

@@ -51,7 +51,8 @@ public:
 private:
     void clear_progress();
     void tell_lost(const bench_row& row);
-    void print_json(const bench_row& row, bool plain) const;
+    enum class side : std::uint8_t { mnet, plain, openssl };
+    void print_json(const bench_row& row, side whose) const;
     void print_table(const bench_row& row) const;
     void tell_lost(std::string_view who, std::size_t size, const bench::measurement& measured);
 
@@ -64,6 +65,7 @@ private:
     std::string plain_transport_;
     std::string engine_;
     bool side_by_side_;
+    bool with_openssl_;
     bool lost_ = false;
 };
 

@@ -11,6 +11,11 @@ std::optional<double> outcome::ratio() const noexcept {
     return mnet.ns_per_message() / plain->ns_per_message();
 }
 
+std::optional<double> outcome::ratio_to_openssl() const noexcept {
+    if (!openssl || openssl->elapsed_ns == 0) return std::nullopt;
+    return mnet.ns_per_message() / openssl->ns_per_message();
+}
+
 bench::measurement median(std::vector<bench::measurement> measured) {
     const auto lossy = std::ranges::find_if(measured, [](const auto& round) { return round.delivered != round.messages; });
     if (lossy != measured.end()) return *lossy;
@@ -19,15 +24,21 @@ bench::measurement median(std::vector<bench::measurement> measured) {
     return *middle;
 }
 
-outcome compete(const contender& mnet, const std::optional<contender>& plain, order order, int rounds, const on_round& tell) {
+outcome compete(const contender& mnet, const std::optional<contender>& plain, order order, int rounds, const on_round& tell,
+                const std::optional<contender>& openssl) {
     std::vector<bench::measurement> ours;
     std::vector<bench::measurement> theirs;
+    std::vector<bench::measurement> alone;
     const bool turns = order == order::taking_turns && plain;
     mnet.open();
     if (turns) plain->open();
     for (int round = 1; round <= rounds; ++round) {
         tell(round, "mnet");
         ours.push_back(mnet.round());
+        if (openssl) {
+            tell(round, "openssl");
+            alone.push_back(openssl->round());
+        }
         if (!turns) continue;
         tell(round, "plain");
         theirs.push_back(plain->round());
@@ -44,6 +55,7 @@ outcome compete(const contender& mnet, const std::optional<contender>& plain, or
 
     outcome measured{.mnet = median(std::move(ours))};
     if (plain) measured.plain = median(std::move(theirs));
+    if (openssl) measured.openssl = median(std::move(alone));
     return measured;
 }
 

@@ -13,7 +13,7 @@
 
 namespace mnet::tool {
 
-/// One of the two. `open` and `close` stand around its rounds.
+/// One of those who compete. `open` and `close` stand around its rounds.
 struct contender {
     std::function<void()> open = [] {};
     std::function<bench::measurement()> round{};
@@ -23,9 +23,11 @@ struct contender {
 struct outcome {
     bench::measurement mnet{};
     std::optional<bench::measurement> plain{};
+    std::optional<bench::measurement> openssl{};
 
-    /// ns a message of the one by those of the other.
+    /// ns a message of mnet by those of the other.
     std::optional<double> ratio() const noexcept;
+    std::optional<double> ratio_to_openssl() const noexcept;
 };
 
 /// Called before each round: its number from 1, and who runs.
@@ -36,7 +38,9 @@ enum class order : std::uint8_t {
     one_after_the_other,  // where both together would be too much for the process: thousands of connections
 };
 
-outcome compete(const contender& mnet, const std::optional<contender>& plain, order order, int rounds, const on_round& tell);
+/// `openssl`: a third, that takes turns with mnet whatever the order is.
+outcome compete(const contender& mnet, const std::optional<contender>& plain, order order, int rounds, const on_round& tell,
+                const std::optional<contender>& openssl = std::nullopt);
 
 /// The round with the median time a message; but the first in which something was lost, when there is one.
 bench::measurement median(std::vector<bench::measurement> measured);

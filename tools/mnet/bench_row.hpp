@@ -31,7 +31,8 @@ struct json_row {
     std::size_t size = 0;
     bench::measurement measured{};
     std::optional<double> ratio_to_plain{};
-    bool counted = true;  // allocations and system calls are known; else they are null
+    std::optional<double> ratio_to_openssl{};  // TLS: stream, table
+    bool counted = true;                       // allocations and system calls are known; else they are null
     std::optional<percentiles> latency{};
     std::optional<double> bytes_per_client{};
 };

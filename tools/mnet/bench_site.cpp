@@ -31,7 +31,7 @@ std::string_view text_of(mtcp::engine wanted) noexcept {
     }
 }
 
-std::vector<std::string> server_arguments(const bench_options& options, std::size_t message_bytes_max) {
+std::vector<std::string> server_arguments(const bench_options& options, std::size_t message_bytes_max, const bench_certificates* shown) {
     std::string address = "127.0.0.1:0";
     if (options.transport == "shm") address = fmt::format("shm://mnet-bench-{}", ::getpid());
     if (options.transport == "unix") address = fmt::format("unix://@mnet-bench-{}", ::getpid());
@@ -40,6 +40,7 @@ std::vector<std::string> server_arguments(const bench_options& options, std::siz
     if (options.sleep) arguments.emplace_back("--sleep");
     arguments.emplace_back("--engine");
     arguments.emplace_back(text_of(options.engine));
+    if (shown != nullptr) arguments.insert(arguments.end(), {"--tls-cert", shown->server(), "--tls-key", shown->server_key()});
     return arguments;
 }
 
@@ -68,16 +69,17 @@ bench_site::bench_site(const bench_options& options)
       wanted_engine_(options.engine),
       message_bytes_max_(largest(options)),
       address_(options.connect) {
+    believe(options);
     if (options.connect.empty()) {
         servers_processor_ = apart(options);
-        own_.emplace(server_arguments(options, message_bytes_max_), servers_processor_);
+        own_.emplace(server_arguments(options, message_bytes_max_, certificates_ ? &*certificates_ : nullptr), servers_processor_);
         address_ = own_->address();
     }
     control_.emplace(connect(connect_options()));
     bench::answer first = counters();
     plain_address_ = std::move(first.plain_address);
     engine_ = std::move(first.engine);
-    if (transport() != "shared_memory" || has_both()) warm_up();
+    if (!has_tls() && (transport() != "shared_memory" || has_both())) warm_up();
     if (!has_plain()) return;
     auto socket = bench::plain::connect_socket(plain_address_);
     if (socket) {
@@ -86,6 +88,17 @@ bench_site::bench_site(const bench_options& options)
         print_error(fmt::format("{}: {}; going on without the plain-socket program", plain_address_, reason_text(socket.error())));
         plain_address_.clear();
     }
+}
+
+/// Makes what TLS needs; without it nothing.
+void bench_site::believe(const bench_options& options) {
+    if (options.tls) certificates_.emplace();
+    const std::string& authority = certificates_ ? certificates_->authority() : options.tls_authority;
+    if (authority.empty()) return;
+    std::string words;
+    auto settings = tls::client({.authority = authority}, &words);
+    if (!settings) fail(exit_code::unreachable, authority, settings.error(), words);
+    tls_ = std::move(*settings);
 }
 
 // What is no whole message yet moves to a block of the server's pool that fits it, made when one of its size class is needed for the first
@@ -117,6 +130,7 @@ mtcp::connect_options bench_site::connect_options() const noexcept {
     if (spin_) settings.spin = bench::spin_time;
     if (sleep_) settings.spin = std::chrono::microseconds(0);
     settings.engine = wanted_engine_;
+    if (tls_) settings.tls = &*tls_;
     settings.shared_memory = wanted_ == "auto" || wanted_ == "shm" ? mtcp::sharing::automatic : mtcp::sharing::off;
     return settings;
 }
@@ -128,8 +142,11 @@ mtcp::connect_options bench_site::tcp_options() const noexcept {
 }
 
 client bench_site::connect(const mtcp::connect_options& settings) const {
-    auto connected = mtcp::connect(address_, settings);
-    if (!connected) fail_to_reach(address_, connected.error());
+    std::string words;
+    mtcp::connect_options asking = settings;
+    asking.words = &words;
+    auto connected = mtcp::connect(address_, asking);
+    if (!connected) fail_to_reach(address_, connected.error(), words);
     // The server may accept it whenever it likes, which is not to be while another client is measured.
     (void)counters(*connected);
     return std::move(*connected);

@@ -2,6 +2,7 @@
 // `--connect`. And the clients of the former that speak bench/protocol.hpp.
 #pragma once
 #include "bench.hpp"
+#include "bench_certificates.hpp"
 #include "measurement.hpp"
 #include "plain_sockets.hpp"
 #include "protocol.hpp"
@@ -32,6 +33,8 @@ public:
 
     std::string_view transport() const noexcept { return control_->transport(); }
 
+    bool has_tls() const noexcept { return transport() == "tls"; }
+
     /// Of the plain program beside it.
     std::string plain_transport() const { return plain_address_.starts_with("unix:") ? "unix" : "tcp"; }
 
@@ -43,7 +46,7 @@ public:
     bench::plain::waiting plain_waiting() const noexcept { return bench::plain::waiting_for(spin_); }
 
     /// What clients of the library's server are connected with.
-    mtcp::connect_options connect_options() const noexcept;
+    mtcp::connect_options connect_options() const noexcept;  // with the address of a part of this
     mtcp::connect_options tcp_options() const noexcept;
 
     /// A blocking client, whose handler runs at the server. Throws failure_exit.
@@ -83,6 +86,7 @@ public:
 private:
     bench::answer counters(client& asking) const;
     void warm_up();
+    void believe(const bench_options& options);
 
     std::string wanted_;  // transport
     bool spin_;
@@ -91,6 +95,8 @@ private:
     std::string engine_{};
     std::size_t message_bytes_max_;
     std::optional<int> servers_processor_{};
+    std::optional<bench_certificates> certificates_{};  // of a server process with TLS
+    std::optional<tls::client_settings> tls_{};
     std::optional<server_process> own_{};
     std::string address_{};
     std::string plain_address_{};

@@ -1,5 +1,6 @@
 // `mnet bench stream`: one connection, messages one way, as fast as they go. The receiver counts and checks each, and reports at the end;
 // time runs from the first write to that report.
+#include "bare_tls.hpp"
 #include "bench_report.hpp"
 #include "bench_rounds.hpp"
 #include "bench_works.hpp"
@@ -89,7 +90,7 @@ bench_row row_alone(const bench_options& options, bench_site& site, client& clie
 }
 
 bench_row row_beside_plain(const bench_options& options, bench_site& site, client& client, std::optional<bench::plain::connection>& plain,
-                           std::size_t size, payload payload, bench_report& report) {
+                           std::optional<bench::bare_tls>& openssl, std::size_t size, payload payload, bench_report& report) {
     const auto ours = [&](std::uint64_t count) { return measure(site, client, count, size, payload); };
     const auto theirs = [&](std::uint64_t count) { return site.checked_plain(bench::plain::measure_stream(*plain, count, size)); };
     std::uint64_t count = calibrate(options.seconds / options.rounds, ours);
@@ -99,9 +100,11 @@ bench_row row_beside_plain(const bench_options& options, bench_site& site, clien
         count = std::min(count, calibrate(options.seconds / options.rounds, theirs));
         other.emplace(contender{.round = [&] { return theirs(count); }});
     }
+    std::optional<contender> alone;
+    if (openssl) alone.emplace(contender{.round = [&] { return openssl->measure(count, size); }});
     const contender mnet{.round = [&] { return ours(count); }};
     return {.size = size,
-            .measured = compete(mnet, other, order::taking_turns, options.rounds, report.progress_of(size)),
+            .measured = compete(mnet, other, order::taking_turns, options.rounds, report.progress_of(size), alone),
             .payload = std::string(text_of(payload)),
             .transport = std::string(client.transport())};
 }
@@ -118,6 +121,12 @@ exit_code stream_rows(const bench_options& options, bench_site& site, std::strin
     if (site.has_both()) over_tcp.emplace(site.connect(site.tcp_options()));
     std::optional<bench::plain::connection> plain;
     if (site.has_plain()) plain.emplace(site.connect_plain(std::ranges::max(sizes)));
+    std::optional<bench::bare_tls> openssl;
+    if (site.has_tls()) {
+        auto made = bench::bare_tls::make();
+        if (!made) throw failure_exit(exit_code::lost, "OpenSSL alone: " + reason_text(made.error()));
+        openssl.emplace(std::move(*made));
+    }
 
     bench_report report(options, work, site);
     for (const std::size_t size : sizes) {
@@ -127,12 +136,12 @@ exit_code stream_rows(const bench_options& options, bench_site& site, std::strin
             continue;
         }
         if (!over_tcp) {
-            report.add(row_beside_plain(options, site, first, plain, size, options.payload, report));
+            report.add(row_beside_plain(options, site, first, plain, openssl, size, options.payload, report));
             continue;
         }
         const bench_row in_place = row_alone(options, site, first, size, payload::in_place, report);
         const bench_row copied = row_alone(options, site, first, size, payload::copied, report);
-        report.add(in_place, copied, row_beside_plain(options, site, *over_tcp, plain, size, payload::copied, report));
+        report.add(in_place, copied, row_beside_plain(options, site, *over_tcp, plain, openssl, size, payload::copied, report));
     }
     return report.verdict();
 }

@@ -70,6 +70,7 @@ so a pause is told as all the messages that had to wait. Its rounds are one dist
 Examples:
   mnet bench table
   mnet bench stream --size 0,16,64,256,1024,16384 --json
+  mnet bench stream --size 64,16K --tls
   mnet bench pingpong --spin --transport unix
   mnet bench echo --clients 10000 --depth 16
   mnet bench latency --rate 50000 --clients 100 --seconds 10 --hgrm latency.hgrm)";
@@ -219,6 +220,12 @@ void check_bench(const CLI::App& app, const bench_options& options) {
         if (app.count(name) != 0 && options.work != bench_work::latency) throw CLI::ValidationError(name, "is for the work latency");
     if (app.count("--payload") != 0 && options.work != bench_work::stream && options.work != bench_work::table)
         throw CLI::ValidationError("--payload", "is for the works stream and table");
+    if (options.tls && !options.connect.empty())
+        throw CLI::ValidationError("--tls", "is for a server of its own; one that runs already is named as tls://...");
+    if (options.tls && !options.transport.empty() && options.transport != "tcp")
+        throw CLI::ValidationError("--tls", "goes with TCP only, not with --transport " + options.transport);
+    if (!options.tls_authority.empty() && !options.connect.starts_with("tls://"))
+        throw CLI::ValidationError("--tls-ca", "is for --connect tls://...");
     if (!options.hgrm.empty() && options.sizes.size() > 1) throw CLI::ValidationError("--hgrm", "takes one --size");
 }
 
@@ -261,6 +268,9 @@ void describe_bench(CLI::App& app, bench_options& options) {
                         "stream, table: a message is copied in, or written where it is read from [copied]")
         ->type_name("NAME");
     app.add_option("--connect", options.connect, "measure the `mnet serve --bench` that listens there")->type_name("ADDRESS");
+    app.add_flag("--tls", options.tls, "a server with TLS, with certificates made for this run; stream and table: beside OpenSSL alone");
+    app.add_option("--tls-ca", options.tls_authority, "--connect tls://...: believe the authorities in FILE [the system's]")
+        ->type_name("FILE");
     add_engine(app, options.engine, "how both sides talk to the kernel [auto]");
     app.add_flag("--json", options.json, "one JSON object a row");
 }

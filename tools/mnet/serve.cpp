@@ -80,6 +80,7 @@ std::string beside(const std::string& text) {
     auto place = address::parse(text);
     if (!place) fail_to_reach(text, place.error());
     place->port = 0;
+    place->tls = false;
     if (place->what != address::kind::tcp) {
         place->what = address::kind::unix_abstract;
         place->path = fmt::format("mnet-bench-plain-{}", ::getpid());
