@@ -33,6 +33,7 @@ struct network_statistics {
     std::uint64_t handshakes = 0;                         // TLS: those that were done, resumed ones included
     std::uint64_t handshakes_failed = 0;                  // and those that were not
     std::uint64_t handshakes_resumed = 0;                 // with the session of an earlier connection
+    std::uint64_t handshake_pauses = 0;                   // times that accepting waited: handshakes_max, handshakes_per_second_max
     std::uint64_t reloads = 0;                            // of the certificates
     std::uint64_t reloads_failed = 0;                     // the old ones stayed in use: network::reload_error says why
     std::optional<std::int64_t> certificate_days_left{};  // until the first certificate expires; nothing without TLS

@@ -4,12 +4,13 @@
 #include "mtcp/network_core.hpp"
 #include "mtcp/worker.hpp"
 
+#include <utility>
+
 namespace mnet::inline v1::mtcp::detail {
 
 namespace {
 
 constexpr std::chrono::milliseconds retry_after{100};
-constexpr std::chrono::milliseconds handshakes_after{5};
 
 }  // namespace
 
@@ -49,20 +50,21 @@ void acceptor::accepted(result<int> client) noexcept {
     go_on();
 }
 
-/// Accepts the next, or waits until there is room for another handshake.
+/// Accepts the next, or waits until another handshake may begin.
 void acceptor::go_on() noexcept {
     if (!open()) return;
-    if (network_.may_accept(worker_)) {
+    const auto wait = network_.wait_to_accept(worker_);
+    if (wait.count() == 0) {
+        paused_ = false;
         worker_.loop().accept(*this);
-    } else {
-        paused_ = true;
-        worker_.loop().set(retry_, worker_.loop().now() + handshakes_after);
+        return;
     }
+    if (!std::exchange(paused_, true)) worker_.accounts().add(entry::handshake_pauses, 1);
+    worker_.loop().set(retry_, worker_.loop().now() + wait);
 }
 
 void acceptor::resume() noexcept {
     if (!paused_) return;
-    paused_ = false;
     worker_.loop().cancel(retry_);
     go_on();
 }

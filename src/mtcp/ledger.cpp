@@ -12,6 +12,7 @@ void ledger::add_to(network_statistics& target) const noexcept {
     target.handshakes += get(entry::handshakes);
     target.handshakes_failed += get(entry::handshakes_failed);
     target.handshakes_resumed += get(entry::handshakes_resumed);
+    target.handshake_pauses += get(entry::handshake_pauses);
     target.messages_sent += get(entry::messages_sent);
     target.payload_bytes_sent += get(entry::payload_bytes_sent);
     target.messages_received += get(entry::messages_received);

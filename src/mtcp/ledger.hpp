@@ -18,6 +18,7 @@ enum class entry : std::uint8_t {
     handshakes,
     handshakes_failed,
     handshakes_resumed,
+    handshake_pauses,
     messages_sent,
     payload_bytes_sent,
     messages_received,

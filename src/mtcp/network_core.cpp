@@ -49,6 +49,7 @@ network_core::network_core(const environment& world, const listen_options& optio
       trusted_users_(options.shared_memory_users),
       tls_(options.tls),
       handshakes_max_(std::max<std::size_t>(options.handshakes_max, 1)),
+      handshakes_per_second_max_(options.handshakes_per_second_max),
       certificates_timer_(this, [](void* self) noexcept { static_cast<network_core*>(self)->look_for_new_certificates(); }) {}
 
 network_core::~network_core() {
@@ -114,7 +115,7 @@ result<> network_core::open_stations(const listen_options& options, const io::en
             engine_reason_ = made->reason;
             if (wanted == mtcp::engine::automatic && loops > 1) wanted = engine_ == "uring" ? mtcp::engine::uring : mtcp::engine::epoll;
         }
-        station& fresh = stations_.emplace_back(station{.work = {}, .shaking = handshakes(handshakes_max_)});
+        station& fresh = stations_.emplace_back(station{.work = {}, .shaking = handshakes(handshakes_max_, handshakes_per_second_max_)});
         fresh.work = std::make_unique<worker>(std::move(made->loop), worker::kind::shared_loop, limits_, this);
         if (where.length() == 0) continue;
         fresh.door = std::make_unique<acceptor>(*fresh.work, *this, acceptor::door::front);

@@ -64,8 +64,8 @@ public:
     std::string handshake_error() const;
     void tell_handshake_failed(const connection& client, std::error_code why, const std::string& words) noexcept;
 
-    /// Whether `where` may accept another client now, as far as handshakes go.
-    bool may_accept(worker& where);
+    /// How long `where` has to wait before it accepts another client, as far as handshakes go.
+    std::chrono::nanoseconds wait_to_accept(worker& where);
 
     message_handler& on_message() noexcept { return *std::get_if<message_handler>(&handler_); }
     coroutine_handler& coroutine() noexcept { return *std::get_if<coroutine_handler>(&handler_); }
@@ -118,6 +118,7 @@ private:
     std::string address_{};
     const result<tls::server_settings> tls_;
     const std::size_t handshakes_max_;
+    const std::size_t handshakes_per_second_max_;
     std::vector<station> stations_{};
     base::timer certificates_timer_;
 

@@ -27,7 +27,9 @@ handshakes& network_core::handshakes_of(const worker& where) noexcept {
     return std::ranges::find(stations_, &where, [](const station& each) { return each.work.get(); })->shaking;
 }
 
-bool network_core::may_accept(worker& where) { return !*tls_ || handshakes_of(where).has_room(where.loop().now()); }
+std::chrono::nanoseconds network_core::wait_to_accept(worker& where) {
+    return *tls_ ? handshakes_of(where).wait(where.loop().now()) : std::chrono::nanoseconds(0);
+}
 
 /// Gives a fresh connection what it stands on. `door`: who accepted it.
 result<> network_core::begin(connection& fresh, worker& door, int handle, met* beside) noexcept {
