@@ -36,9 +36,12 @@ class Cell:
     clients: int = 0
     depth: int = 1
     flood: bool = False
+    tls: bool = False
 
     @property
     def name(self):
+        if self.tls:
+            return f"tls-{self.work}-{self.size}"
         if self.work == "stream":
             return f"stream-{self.size}"
         if self.work == "pingpong":
@@ -66,7 +69,7 @@ def all_cells():
     cells = [Cell("stream", size) for size in sizes]
     cells += [Cell("pingpong", 16, spin=spin) for spin in (False, True)]
     cells += [Cell("echo", 64, clients=clients, depth=depth) for clients in (64, 1024, 10000) for depth in (1, 16)]
-    return cells + [Cell("idle", 64, clients=10000)] + fairness_cells()
+    return cells + [Cell("idle", 64, clients=10000)] + fairness_cells() + tls_cells()
 
 
 def quick_cells():
@@ -74,12 +77,17 @@ def quick_cells():
     cells = [Cell("stream", size) for size in sizes]
     cells += [Cell("pingpong", 16, spin=spin) for spin in (False, True)]
     cells += [Cell("echo", 64, clients=64, depth=depth) for depth in (1, 16)]
-    return cells + [Cell("idle", 64, clients=1000)] + fairness_cells()
+    return cells + [Cell("idle", 64, clients=1000)] + fairness_cells() + tls_cells()
 
 
 def fairness_cells():
     """What 100 clients notice of one that floods: mnet's own question, that no peer is asked."""
     return [Cell("latency", 64, clients=100, flood=flood) for flood in (False, True)]
+
+
+def tls_cells():
+    """Over one connection with TLS, where the plain program stays without; beside Asio's ssl::stream."""
+    return [Cell("stream", size, tls=True) for size in (64, 1 << 10, 16 << 10)] + [Cell("pingpong", 16, tls=True)]
 
 
 @dataclass(frozen=True)
@@ -95,6 +103,8 @@ class Contender:
         return self.name.startswith("mnet")
 
     def does(self, cell):
+        if cell.tls:
+            return self.name == "asio" or (self.is_mnet and self.name != "mnet-shared")
         if self.name == "mnet-shared":
             return cell.work in ("stream", "pingpong")
         return self.is_mnet or cell.work != "latency"
@@ -104,6 +114,8 @@ class Contender:
         options = [*self.options]
         if self.name == "mnet-shared" and cell.work == "stream":  # as iceoryx does it
             options += ["--payload", "in_place"]
+        if cell.tls:
+            options += ["--tls"] if self.is_mnet else ["--transport", "tls"]
         return [str(self.program), *before, *cell.arguments(seconds), *options]
 
 

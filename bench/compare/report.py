@@ -15,6 +15,7 @@ METHOD = """## How it was measured
   turns with mnet within each run of `mnet bench`.
 - *Asio*, *libuv* and *libevent* carry bytes, no messages: their frames are batched by hand in a 64 KiB application buffer as well, which is their
   best: one `send` a message costs a system call each. libevent goes through its bufferevents, as its book recommends, with the bounds on a turn raised and the batch lent, not copied.
+- *TLS*: Asio's `ssl::stream` in the same suite as mnet chooses, its frames batched in the same way; the peers without TLS of their own are left out.
 - *ZeroMQ* and *nng* carry messages and batch by themselves: a message object for each, as their own `remote_thr`, `local_thr`, `remote_lat` have it
   (PUSH and PULL, REQ and REP; PAIR for nng with its 128 messages of queue). ZeroMQ's high-water mark is its default of
   1000 messages, as those programs leave it. Its many
@@ -58,8 +59,10 @@ def share(value):
 
 
 def cell_title(cell):
+    if cell.tls and cell.work == "pingpong":
+        return "round trip, TLS"
     if cell.work == "stream":
-        return size_text(cell.size)
+        return size_text(cell.size) + (", TLS" if cell.tls else "")
     if cell.work == "echo":
         return f"{cell.clients:,} x {cell.depth}"
     if cell.work == "idle":
@@ -85,8 +88,8 @@ class Report:
         self.names = [name for name in TITLES if name in results.contenders()]
         self.engines = [name for name in self.names if name.startswith("mnet")]
 
-    def of(self, work):
-        return [cell for cell in self.cells if cell.work == work and any(self.results.rows(cell, name) for name in self.names)]
+    def of(self, work, tls=False):
+        return [cell for cell in self.cells if cell.work == work and cell.tls == tls and any(self.results.rows(cell, name) for name in self.names)]
 
     # --- text ---
 
@@ -105,6 +108,10 @@ class Report:
         if self.of("idle"):
             parts.append("## Memory\n\nGrowth of the server's resident memory for each client that has sent a message and is silent; bytes.\n")
             parts += [self.chart("memory"), self.medians(self.of("idle"), "bytes_per_client")]
+        secured = self.of("stream", tls=True) + self.of("pingpong", tls=True)
+        if secured:
+            parts.append("## TLS\n\nTLS 1.3 with AES-128-GCM, one connection; ns a delivered message of a stream, and a round trip of 16 bytes. *Plain sockets* are without TLS.\n")
+            parts += [self.secured_medians(secured), self.ratios(secured), self.openssl(self.of("stream", tls=True))]
         if self.of("latency"):
             parts.append("## One client floods\n\n5,000 messages a second of 100 clients, an open loop (`mnet bench latency`), without and with one more client that sends as fast as "
                          "the server\ntakes it. Median and 99th percentile from the intended send time, microseconds. The sender keeps one processor; flood and\nserver share another, the flood only what the server leaves of it.\n")
@@ -153,13 +160,32 @@ class Report:
         return table([""] + [TITLES[name] for name in self.names], rows)
 
     def ratios(self, cells):
-        names = [name for name in self.names if name != "plain"]
+        names = [name for name in self.names if name != "plain" and any(self.results.rows(cell, name) for cell in cells)]
         rows = []
         for cell in cells:
             spreads = [self.results.ratio(cell, name, time_key(cell)) for name in names]
             rows.append([cell_title(cell)] + [f"{s.median:.2f} ({s.lowest:.2f}-{s.highest:.2f})" if s else "" for s in spreads])
         return "Time by that of plain sockets in the same round (less is faster), median and spread:\n\n" + table(
             [""] + [TITLES[name] for name in names], rows)
+
+    def secured_medians(self, cells):
+        names = [name for name in self.names if any(self.results.rows(cell, name) for cell in cells)]
+        rows = []
+        for cell in cells:
+            spreads = [self.results.spread(cell, name, time_key(cell)) for name in names]
+            rows.append([cell_title(cell)] + [number(spread.median) if spread else "" for spread in spreads])
+        return table([""] + [TITLES[name] for name in names], rows)
+
+    def openssl(self, cells):
+        rows = []
+        for cell in cells:
+            spreads = [self.results.spread(cell, name, "ratio_to_openssl") for name in self.engines]
+            rows.append([cell_title(cell)] + [f"{s.median:.2f} ({s.lowest:.2f}-{s.highest:.2f})" if s else "" for s in spreads])
+        if not any(any(row[1:]) for row in rows):
+            return ""
+        return ("Time by that of OpenSSL alone in the same rounds: SSL_write and SSL_read of the same bytes in full records on memory BIOs, one after the other on\n"
+                "one thread; without kernel, second process and messages (`bench/bare_tls.hpp`). Two processors encrypt and decrypt at the same time:\n\n"
+                + table([""] + [TITLES[name] for name in self.engines], rows))
 
     def latencies(self, work="pingpong"):
         rows = []

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 RATIO_MAX = 1.05
 BULK_RATIO_MAX = 0.77
 BULK_BYTES = 16 << 10
+TLS_OF_OPENSSL_MIN = 0.9
+TLS_OF_PLAIN_MAX = 1.5
 IDLE_BYTES_MAX = 1024
 FLOODED_P99_MAX = 10
 SHARED_MEMORY = {"iceoryx"}
@@ -78,7 +80,7 @@ def time_key(cell):
 
 
 def targets(results, cells):
-    """T1 to T5 of the project: a verdict for each cell that was measured."""
+    """T1 to T6 of the project: a verdict for each cell that was measured."""
     verdicts = []
     engines = sorted(name for name in results.contenders() if name.startswith("mnet"))
     for engine in engines:
@@ -87,6 +89,9 @@ def targets(results, cells):
                 continue
             if engine == "mnet-shared":
                 verdicts += shared_verdicts(results, cell, engine)
+                continue
+            if cell.tls:
+                verdicts += tls_verdicts(results, cell, engine)
                 continue
             if cell.work == "idle":
                 verdicts.append(idle_verdict(results, cell, engine))
@@ -111,6 +116,19 @@ def shared_verdicts(results, cell, engine):
         ahead = peer.median / own.median
         verdicts.append(Verdict("T1", engine, cell, f"{AHEAD_OF_SHARED_MIN} x ahead of iceoryx", f"{ahead:.1f} x", ahead >= AHEAD_OF_SHARED_MIN))
     return verdicts
+
+
+def tls_verdicts(results, cell, engine):
+    """Bulk against OpenSSL alone; small messages against plain sockets and their share of OpenSSL's records. Each by the rounds of the same run."""
+    rows = [row for row in results.rows(cell, engine) if row.get("ratio_to_openssl") and row.get("plain_beside")]
+    if not rows:
+        return []
+    if cell.size >= BULK_BYTES:
+        found = statistics.median(1 / row["ratio_to_openssl"] for row in rows)
+        return [Verdict("T6", engine, cell, f"at least {TLS_OF_OPENSSL_MIN} of OpenSSL alone", f"{found:.2f}", found >= TLS_OF_OPENSSL_MIN)]
+    allowed = [TLS_OF_PLAIN_MAX * row["plain_beside"]["ns_per_message"] + row["ns_per_message"] / row["ratio_to_openssl"] for row in rows]
+    found = statistics.median(row["ns_per_message"] / limit for row, limit in zip(rows, allowed))
+    return [Verdict("T6", engine, cell, f"at most {TLS_OF_PLAIN_MAX} x plain and its share of records", f"{found:.2f} of that", found <= 1)]
 
 
 def target_of(cell):

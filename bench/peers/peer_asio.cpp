@@ -1,8 +1,9 @@
 // Asio, stand-alone (https://think-async.com/Asio): a server over io_context with asynchronous reads, a buffer for each session and a session
 // that keeps itself alive, as its echo examples have it; a client that streams and plays ping-pong with the synchronous calls, and echoes
 // with the asynchronous ones. Frames are batched by hand (frames.hpp). Writes are asio::write where one connection is all there is, and
-// async_write where there are many. Spinning: io_context::poll, and a non-blocking read_some for the synchronous client.
+// async_write where there are many. TLS: peer_asio_tls.hpp. Spinning: io_context::poll, and a non-blocking read_some for the synchronous client.
 #include "frames.hpp"
+#include "peer_asio_tls.hpp"
 #include "peer_program.hpp"
 
 #include <asio.hpp>
@@ -10,6 +11,7 @@
 #include <array>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -224,10 +226,21 @@ private:
 
 int main(int argument_count, char** arguments) {
     using namespace mnet::bench::peers;
-    const peer asio_peer{
-        .name = "asio",
-        .transports = {"tcp"},
-        .make_server = [](const settings& chosen) { return std::make_unique<asio_server>(chosen); },
-        .make_client = [](const settings& chosen, const std::string& address) { return std::make_unique<asio_client>(chosen, address); }};
+    const asio_certificates certificates = make_asio_certificates();
+    const peer asio_peer{.name = "asio",
+                         .transports = {"tcp", "tls"},
+                         .make_server = [&](const settings& chosen) -> std::unique_ptr<server> {
+                             if (chosen.transport == "tls") return make_asio_tls_server(chosen, certificates);
+                             return std::make_unique<asio_server>(chosen);
+                         },
+                         .make_client = [&](const settings& chosen, const std::string& address) -> std::unique_ptr<client> {
+                             if (chosen.transport == "tls") return make_asio_tls_client(chosen, address, certificates);
+                             return std::make_unique<asio_client>(chosen, address);
+                         },
+                         .cannot = [](const settings& chosen) -> std::optional<std::string> {
+                             const bool many = chosen.work == peer_work::echo || chosen.work == peer_work::idle;
+                             if (chosen.transport == "tls" && many) return "Asio's TLS is measured over one connection";
+                             return std::nullopt;
+                         }};
     return run_peer(asio_peer, argument_count, arguments);
 }

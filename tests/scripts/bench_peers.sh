@@ -41,23 +41,30 @@ for program in "${programs[@]}"; do
         check_row "$name" "${work%% *}"
     done
     ((measured >= 5)) || fail "$name can do next to nothing"
+    if [[ $name == asio ]]; then
+        for work in 'stream --size 16' 'stream --size 100K' 'pingpong --size 16' 'pingpong --size 16 --spin' 'echo --clients 3'; do
+            # shellcheck disable=SC2086  # words
+            expect_status 0 "$program" $work --transport tls --seconds 0.01
+            check_row "$name" "${work%% *}"
+        done
+    fi
     expect_status 2 "$program" stream --transport pigeon
 done
 
 command -v python3 >/dev/null || { echo 'no python3: the comparison is left out'; exit 0; }
 ulimit -Sn "$(ulimit -Hn)"
 expect_status 0 python3 -B "$SOURCE_DIR/bench/compare" --programs "$BUILD_DIR/bin" --output "$folder/report" --rounds 2 --seconds 0.01 \
-    --only stream-64,pingpong-blocking,echo-64x16,idle-1000 --peers asio,libuv
+    --only stream-64,pingpong-blocking,echo-64x16,idle-1000,tls-stream-16384,tls-pingpong-16 --peers asio,libuv
 rows=("$folder"/report/bench/results/*.jsonl)
 ((${#rows[@]} == 1)) || fail "one file of rows, not ${#rows[@]}"
-for cell in stream-64 pingpong-blocking echo-64x16 idle-1000; do
+for cell in stream-64 pingpong-blocking echo-64x16 idle-1000 tls-stream-16384 tls-pingpong-16; do
     for contender in plain mnet; do
         (($(grep -cE "\"cell\": \"$cell\", \"contender\": \"$contender(-[a-z]+)?\"" "${rows[0]}") >= 2)) || fail "no two rounds of $cell by $contender"
     done
 done
 report=$folder/report/docs/benchmarks.md
 expect_match "$report" '^\*\*Restricted: not the whole comparison\.\*\*$'
-for heading in Targets Stream 'Round trip' 'Many clients' Memory 'Left out'; do expect_match "$report" "^## $heading$"; done
+for heading in Targets Stream 'Round trip' 'Many clients' Memory TLS 'Left out'; do expect_match "$report" "^## $heading$"; done
 expect_match "$report" '^\| 64 x 16 \|( [0-9.,]+ \|)+'
 if command -v gnuplot >/dev/null; then
     for chart in stream echo-16 memory; do expect_match "$folder/report/docs/charts/$chart.svg" '</svg>'; done
