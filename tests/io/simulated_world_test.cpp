@@ -3,6 +3,7 @@
 #include "io/simulated/world.hpp"
 
 #include "probes.hpp"
+#include "simulated_scene.hpp"
 
 #include <gtest/gtest.h>
 
@@ -17,35 +18,7 @@ namespace io_test {
 namespace {
 
 using namespace std::chrono_literals;
-using io::simulated::faults;
 using io::simulated::world;
-
-const io::endpoint any_port = *io::endpoint::numeric("127.0.0.1", 0);
-
-/// One connection inside one world, with a loop for each end.
-struct scene {
-    explicit scene(std::uint64_t seed = 1, const faults& luck = {}) : universe(seed, luck) {}
-
-    world universe;
-    std::unique_ptr<io::loop> client_loop = universe.make_loop();
-    std::unique_ptr<io::loop> server_loop = universe.make_loop();
-    probe_listener listener{*server_loop};
-    probe_stream client{*client_loop};
-    probe_stream server{*server_loop};
-
-    void start() {
-        const auto bound = server_loop->listen(listener, any_port, {});
-        listener.on_accepted = [this](int handle) { (void)server_loop->attach(server, handle); };
-        server_loop->accept(listener);
-        client_loop->connect(client, *bound);
-    }
-
-    void connect() {
-        start();
-        ASSERT_TRUE(universe.run_until([this] { return client.connect_outcome.has_value() && server.open(); }));
-        ASSERT_TRUE(client.connect_outcome->has_value());
-    }
-};
 
 /// Some bytes there and all of them back, through every loss-free fault; what happened, as text.
 std::string echo_with(std::uint64_t seed) {

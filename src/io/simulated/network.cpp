@@ -3,6 +3,7 @@
 
 #include "base/assert.hpp"
 #include "io/simulated/addresses.hpp"
+#include "io/simulated/simulated_loop.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -30,9 +31,11 @@ void network::hold(socket& taken) noexcept {
     taken.held = true;
 }
 
-socket& network::make_socket() {
+socket& network::make_socket(int machine, int peer_machine) {
     auto made = std::make_unique<socket>();
     made->handle = next_handle_++;
+    made->machine = machine;
+    made->peer_machine = peer_machine;
     socket& where = *made;
     sockets_.emplace(where.handle, std::move(made));
     return where;
@@ -58,7 +61,10 @@ bool network::taken(const endpoint& where, bool reuse_port) const noexcept {
 
 result<endpoint> network::listen(simulated_loop& loop, io::listener& listener, const endpoint& where, const listen_settings& settings) {
     MNET_ASSERT(listener.handle < 0, "a listener listens in one place at a time");
-    if (full()) return kernel_failure(EMFILE);
+    if (full()) {
+        count(&injections::full_tables);
+        return kernel_failure(EMFILE);
+    }
     std::shared_ptr<bound_address> place;
     if (settings.along != nullptr) {
         const acceptor* const other = find_acceptor(settings.along->handle);
@@ -71,6 +77,7 @@ result<endpoint> network::listen(simulated_loop& loop, io::listener& listener, c
         if (taken(resolved, settings.reuse_port)) return kernel_failure(EADDRINUSE);
         place = std::make_shared<bound_address>(bound_address{
             .where = resolved,
+            .machine = loop.machine(),
             .reuse_port = settings.reuse_port,
             .backlog_max = static_cast<std::size_t>(std::max(settings.backlog, 0)) + 1,
             .backlog = {},
@@ -111,7 +118,7 @@ void network::close_acceptor(int handle) {
 
 void network::connect(simulated_loop& loop, io::stream& stream, const endpoint& where) {
     const bool no_handle = full();
-    socket& client = make_socket();
+    socket& client = make_socket(loop.machine(), loop.machine());
     client.loop = &loop;
     client.stream = &stream;
     client.remote = where;
@@ -120,6 +127,7 @@ void network::connect(simulated_loop& loop, io::stream& stream, const endpoint& 
     stream.handle = client.handle;
     note("connect: port", client.handle, where.port());
     if (no_handle) {
+        count(&injections::full_tables);
         refuse(client, EMFILE);
     } else {
         time_.after(latency(), {.what = event::kind::connect_arrives, .handle = client.handle});
@@ -154,14 +162,19 @@ void network::connect_arrives(socket& client) {
         const bool no_file = client.remote.is_unix() && !client.remote.text().starts_with("unix://@");
         return refuse(client, no_file ? ENOENT : ECONNREFUSED);
     }
-    if (dice_.chance(faults_.refusals)) return refuse(client, ECONNREFUSED);
+    client.peer_machine = place->machine;
+    if (between(client) != nullptr) return retry_connect(client);
+    if (strikes(faults_.refusals, &injections::refusals)) return refuse(client, ECONNREFUSED);
     if (place->backlog.size() >= place->backlog_max) return retry_connect(client);
 
-    socket& server = make_socket();
+    socket& server = make_socket(place->machine, client.machine);
     server.peer = client.handle;
     server.local = client.remote;
     server.remote = client.local;
     client.peer = server.handle;
+    for (socket* const end : {&client, &server}) {
+        if (dice_.chance(faults_.slow_readers)) slow_down(*end);
+    }
     place->backlog.push_back(server.handle);
     note("connection waits to be accepted", server.handle, client.handle);
     time_.after(latency(), {.what = event::kind::connect_answer, .handle = client.handle});
@@ -180,6 +193,7 @@ void network::tell_acceptor(acceptor& of) {
 std::optional<result<int>> network::accept(acceptor& from) {
     if (from.place->backlog.empty()) return std::nullopt;
     if (full() || dice_.chance(faults_.accept_failures)) {
+        count(&injections::full_tables);
         note("accept: no handles left", from.handle);
         return kernel_failure(EMFILE);
     }
@@ -193,7 +207,7 @@ std::optional<result<int>> network::accept(acceptor& from) {
 }
 
 std::chrono::nanoseconds network::answer_delay() {
-    if (!dice_.chance(faults_.late_answers)) return std::chrono::nanoseconds::zero();
+    if (!strikes(faults_.late_answers, &injections::late_answers)) return std::chrono::nanoseconds::zero();
     return dice_.between(faults_.answer_delay.min, faults_.answer_delay.max);
 }
 

@@ -6,22 +6,30 @@
 // after it says EPIPE; closing with unreceived bytes, or bytes for a socket that was closed, reset the peer; a listener that closes
 // resets who was not accepted; a full backlog lets a connect wait and try again, for two minutes.
 //
-// Kept simple: one host, on which every address is local; IPv4 and IPv6 apart; Unix sockets are carried like TCP, and a path is free
-// again when its listener closes.
+// Kept simple: every address is local to every machine, which matter only where they are cut off from each other; IPv4 and IPv6 apart;
+// Unix sockets are carried like TCP, and a path is free again when its listener closes.
 #pragma once
-#include "io/simulated/faults.hpp"
+#include "io/simulated/observer.hpp"
 #include "io/simulated/random.hpp"
 #include "io/simulated/socket.hpp"
 #include "io/simulated/timeline.hpp"
 #include "io/simulated/trace.hpp"
 
+#include <mnet/simulation/faults.hpp>
+
 #include <map>
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace mnet::inline v1::io::simulated {
+
+using simulation::duration_range;
+using simulation::faults;
+using simulation::injections;
+using simulation::lossless_faults;
 
 inline std::unexpected<std::error_code> kernel_failure(int error) noexcept {
     return std::unexpected(std::error_code(error, std::system_category()));
@@ -54,6 +62,13 @@ public:
     void reset(socket& either_end);
     void vanish(socket& either_end);
 
+    /// Nothing passes between the two machines until `until`.
+    void part(int one, int other, std::chrono::nanoseconds until);
+    void reunite(int one, int other);
+
+    /// The end's process reads slowly from now on.
+    void slow_down(socket& end) noexcept;
+
     /// Both ask for an answer's event where there is something to answer and none was asked for yet.
     void tell_receiver(socket& of);
     void tell_sender(socket& of);
@@ -78,12 +93,32 @@ public:
     /// How late an answer comes.
     std::chrono::nanoseconds answer_delay();
 
+    /// Throws the dice for a fault, and counts it.
+    bool strikes(double probability, std::uint64_t injections::* kind) {
+        if (!dice_.chance(probability)) return false;
+        ++(injected_.*kind);
+        return true;
+    }
+    void count(std::uint64_t injections::* kind) noexcept { ++(injected_.*kind); }
+    const injections& injected() const noexcept { return injected_; }
+
+    void watch(observer* who) noexcept { observer_ = who; }
+    observer* watched_by() const noexcept { return observer_; }
+
     void note(const char* what, int handle, std::int64_t value = 0) noexcept {
         log_.add({.at = time_.now(), .what = what, .handle = handle, .value = value});
     }
 
 private:
-    socket& make_socket();
+    struct partition {
+        std::chrono::nanoseconds since{0};
+        std::chrono::nanoseconds until{0};
+    };
+    using machines = std::pair<int, int>;  // the smaller number first
+
+    socket& make_socket(int machine, int peer_machine);
+    const partition* between(const socket& of) const noexcept;
+    void try_again(socket& from);
     void destroy(socket& gone);
     std::chrono::nanoseconds latency() { return dice_.between(faults_.latency.min, faults_.latency.max); }
     std::uint16_t next_port();
@@ -114,6 +149,9 @@ private:
     std::unordered_map<int, std::unique_ptr<socket>> sockets_;
     std::map<int, std::unique_ptr<acceptor>> acceptors_;
     std::vector<std::shared_ptr<bound_address>> bound_;
+    std::map<machines, partition> partitions_;
+    injections injected_{};
+    observer* observer_ = nullptr;
 };
 
 }  // namespace mnet::inline v1::io::simulated

@@ -34,7 +34,7 @@ void begin(io::stream& stream) noexcept {
 
 }  // namespace
 
-simulated_loop::simulated_loop(world& home) : loop(home.now()), world_(home) { world_.enlist(*this); }
+simulated_loop::simulated_loop(world& home, int machine) : loop(home.now()), world_(home), machine_(machine) { world_.enlist(*this); }
 
 simulated_loop::~simulated_loop() { world_.forget(*this); }
 
@@ -75,7 +75,7 @@ result<> simulated_loop::attach(io::stream& stream, int handle) noexcept {
     socket* const found = world_.network_.find(handle);
     if (found == nullptr || !found->held || found->stream != nullptr) world_.die("attach was given a handle that accept did not give");
     MNET_ASSERT(stream.handle < 0, "a stream has one connection at a time, from attach to closed");
-    if (world_.dice_.chance(world_.luck.attach_failures)) {
+    if (world_.network_.strikes(world_.luck.attach_failures, &injections::full_tables)) {
         world_.network_.close(*found);
         return kernel_failure(ENOSPC);
     }
@@ -83,6 +83,7 @@ result<> simulated_loop::attach(io::stream& stream, int handle) noexcept {
     found->loop = this;
     begin(stream);
     stream.handle = handle;
+    if (observer* const watching = world_.network_.watched_by()) watching->opened(*found);
     return {};
 }
 
@@ -121,7 +122,7 @@ result<std::size_t> simulated_loop::try_receive(io::stream& stream, std::span<st
     enter_kernel();
     socket& subject = socket_of(stream);
     MNET_ASSERT(stream.open() && !stream.connecting, "a stream receives once it is connected");
-    if (world_.dice_.chance(world_.luck.late_receives)) return kernel_failure(EAGAIN);
+    if (world_.network_.strikes(world_.luck.late_receives, &injections::late_receives)) return kernel_failure(EAGAIN);
     const auto outcome = world_.network_.receive(subject, target);
     if (outcome) ++counters_.receives;
     return outcome;
@@ -132,7 +133,7 @@ std::optional<result<std::size_t>> simulated_loop::send(io::stream& stream, std:
     socket& subject = socket_of(stream);
     MNET_ASSERT(stream.open() && !stream.connecting, "a stream sends once it is connected");
     MNET_ASSERT(stream.sending.empty(), "a stream has one send pending at a time");
-    const bool reluctant = subject.error == 0 && world_.dice_.chance(world_.luck.pending_sends);
+    const bool reluctant = subject.error == 0 && world_.network_.strikes(world_.luck.pending_sends, &injections::pending_sends);
     if (!reluctant) {
         const auto outcome = world_.network_.send(subject, bytes);
         if (outcome) ++counters_.sends;
@@ -201,6 +202,8 @@ void simulated_loop::answer(const event& what) noexcept {
     if (what.what == event::kind::wake) {
         wake_due_ = false;
         ++turns_;
+        woken_twice_ = !woken_twice_ && world_.network_.strikes(world_.luck.duplicate_wakes, &injections::duplicate_wakes);
+        if (woken_twice_) wake();
         return woken();
     }
     if (what.what == event::kind::closed_answer) return answer_close(*what.stream);
@@ -216,7 +219,10 @@ void simulated_loop::answer_connect(socket& of) noexcept {
     io::stream& stream = *of.stream;
     stream.connecting = false;
     ++turns_;
-    if (!of.broken) return stream.connected({});
+    if (!of.broken) {
+        if (observer* const watching = world_.network_.watched_by()) watching->opened(of);
+        return stream.connected({});
+    }
     const int error = of.error;
     world_.network_.close(of);
     stream.handle = -1;

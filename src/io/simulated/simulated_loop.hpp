@@ -16,10 +16,11 @@ class world;
 
 class simulated_loop final : public io::loop {
 public:
-    explicit simulated_loop(world& home);
+    simulated_loop(world& home, int machine);
     /// Its streams and listeners are closed as a process's end closes them: their peers are told, nobody is answered.
     ~simulated_loop() override;
 
+    int machine() const noexcept { return machine_; }
     std::string_view name() const noexcept override { return "simulated"; }
     bool has_descriptors() const noexcept override { return false; }
     std::chrono::nanoseconds now() const noexcept override;
@@ -62,8 +63,10 @@ private:
     void check_fingerprint(const socket& of) const noexcept;
 
     world& world_;
+    const int machine_;
     std::uint64_t turns_ = 0;
     bool wake_due_ = false;
+    bool woken_twice_ = false;
 };
 
 }  // namespace mnet::inline v1::io::simulated

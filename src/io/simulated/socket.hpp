@@ -53,6 +53,8 @@ struct socket {
     int peer = -1;
     endpoint local;
     endpoint remote;
+    int machine = 0;
+    int peer_machine = 0;
     bool held = false;  // by the process: it has a place in the table of handles
 
     simulated_loop* loop = nullptr;  // while attached or connecting
@@ -64,13 +66,16 @@ struct socket {
     bool peer_finished = false;
     std::deque<segment> in_flight;  // to the peer
     std::size_t unacknowledged_bytes = 0;
-    std::chrono::nanoseconds progressed{};  // when bytes last left `in_flight`, or it was last empty
-    bool zero_window = false;               // the first segment waits for the peer to receive
+    std::chrono::nanoseconds line_free_at{};  // when all that was sent is on the line
+    unsigned tries = 0;                       // of the first segment, while the machines are cut off from each other
+    std::chrono::nanoseconds progressed{};    // when bytes last left `in_flight`, or it was last empty
+    bool zero_window = false;                 // the first segment waits for the peer to receive
     bool finished = false;
     std::optional<std::size_t> cut_after;
 
     bool broken = false;  // reset or lost
     int error = 0;        // that the next receive or send says, once
+    bool slow = false;    // its process reads slowly
     bool vanished = false;
     std::chrono::nanoseconds vanished_at{};
     std::chrono::nanoseconds loss_check_at = never;
@@ -86,6 +91,7 @@ struct socket {
 /// A bound address and its queue; two listeners share one where one listens `along` the other.
 struct bound_address {
     endpoint where;
+    int machine = 0;
     bool reuse_port = false;
     std::size_t backlog_max = 0;
     std::deque<int> backlog;

@@ -25,7 +25,8 @@ struct event {
         send_answer,
         loss_check,     // is it time to give a silent peer up?
         closed_answer,  // loop and stream
-        wake            // loop
+        wake,           // loop
+        call            // handle: which
     } what;
     int handle = -1;
     simulated_loop* loop = nullptr;

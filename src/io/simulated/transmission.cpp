@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <utility>
+#include <vector>
 
 namespace mnet::inline v1::io::simulated {
 namespace {
@@ -13,13 +14,19 @@ namespace {
 // How long Linux tries to get bytes across, with tcp_retries2 as it comes (tcp(7), net.ipv4.tcp_retries2).
 constexpr std::chrono::milliseconds retries_end{924'600};
 
+// Between two tries to get a segment across: doubled each time, within these (RFC 6298, and Linux's TCP_RTO_MIN and TCP_RTO_MAX).
+constexpr std::chrono::milliseconds first_retry{200};
+constexpr std::chrono::seconds longest_retry{120};
+
 }  // namespace
 
 result<std::size_t> network::receive(socket& from, std::span<std::byte> target) {
     MNET_ASSERT(!target.empty(), "a receive has room");
     if (const std::size_t available = std::min(from.received.size(), target.size()); available > 0) {
-        const std::size_t count = dice_.chance(faults_.short_receives) ? dice_.between(std::size_t{1}, available) : available;
+        const std::size_t count =
+            strikes(faults_.short_receives, &injections::short_receives) ? dice_.between(std::size_t{1}, available) : available;
         from.received.take(target.first(count));
+        if (observer_ != nullptr) observer_->given(from, target.first(count));
         note("receive: bytes", from.handle, static_cast<std::int64_t>(count));
         if (socket* const peer = find(from.peer); peer != nullptr && peer->zero_window) {
             peer->zero_window = false;
@@ -42,14 +49,18 @@ result<std::size_t> network::send(socket& from, std::span<const std::byte> bytes
         return kernel_failure(std::exchange(from.error, 0));
     }
     if (from.broken || from.finished) return kernel_failure(EPIPE);
-    if (from.unacknowledged_bytes >= faults_.send_buffer_bytes) return kernel_failure(EAGAIN);
+    if (from.unacknowledged_bytes >= faults_.send_buffer_bytes) {
+        count(&injections::full_buffers);
+        return kernel_failure(EAGAIN);
+    }
     const std::size_t room = std::min(faults_.send_buffer_bytes - from.unacknowledged_bytes, bytes.size());
-    const std::size_t count = dice_.chance(faults_.short_sends) ? dice_.between(std::size_t{1}, room) : room;
-    const auto taken = bytes.first(count);
-    from.unacknowledged_bytes += count;
+    const std::size_t sent = strikes(faults_.short_sends, &injections::short_sends) ? dice_.between(std::size_t{1}, room) : room;
+    const auto taken = bytes.first(sent);
+    from.unacknowledged_bytes += sent;
     enqueue(from, {.bytes = {taken.begin(), taken.end()}, .delivered = 0, .end = false, .arrives = {}});
-    note("send: bytes", from.handle, static_cast<std::int64_t>(count));
-    return count;
+    note("send: bytes", from.handle, static_cast<std::int64_t>(sent));
+    if (observer_ != nullptr) observer_->taken(from, taken);
+    return sent;
 }
 
 result<> network::finish(socket& from) {
@@ -64,6 +75,7 @@ result<> network::finish(socket& from) {
 
 void network::close(socket& from) {
     note("close", from.handle, from.peer);
+    if (observer_ != nullptr) observer_->left(from);
     from.stream = nullptr;
     from.loop = nullptr;
     if (std::exchange(from.held, false)) --held_;
@@ -82,7 +94,13 @@ void network::close(socket& from) {
 
 void network::enqueue(socket& from, segment&& what) {
     if (from.in_flight.empty()) from.progressed = time_.now();
-    what.arrives = time_.now() + latency();
+    auto leaves = time_.now();
+    if (faults_.bandwidth_bytes > 0) {
+        const auto on_the_line_ns = static_cast<double>(what.bytes.size()) * 1e9 / static_cast<double>(faults_.bandwidth_bytes);
+        leaves = std::max(leaves, from.line_free_at) + std::chrono::nanoseconds(static_cast<std::int64_t>(on_the_line_ns));
+        from.line_free_at = leaves;
+    }
+    what.arrives = leaves + latency();
     from.in_flight.push_back(std::move(what));
     if (from.in_flight.size() == 1) schedule_delivery(from);
     watch_for_loss(from);
@@ -94,11 +112,23 @@ void network::schedule_delivery(socket& from) {
 
 void network::segment_arrives(socket& from) {
     if (from.vanished || from.in_flight.empty()) return;
+    if (from.machine != from.peer_machine && dice_.chance(faults_.partitions)) {
+        part(from.machine, from.peer_machine, time_.now() + dice_.between(faults_.partition_length.min, faults_.partition_length.max));
+    }
+    if (between(from) != nullptr) return try_again(from);
+    from.tries = 0;
     socket* const to = find(from.peer);
     if (to == nullptr || to->orphan || to->broken) return deliver_to_nobody(from);
     if (dice_.chance(faults_.resets)) return reset(from);
     if (dice_.chance(faults_.vanishings)) return vanish(from);
     deliver(from, *to);
+}
+
+/// The machines are cut off from each other: once more, later and later.
+void network::try_again(socket& from) {
+    const auto doubled = std::chrono::nanoseconds(first_retry) * (std::int64_t{1} << std::min(from.tries++, 10U));
+    time_.after(std::min<std::chrono::nanoseconds>(doubled, longest_retry), {.what = event::kind::segment_arrives, .handle = from.handle});
+    watch_for_loss(from);
 }
 
 // The peer's socket is closed or lost: it takes our end without a word, and answers bytes with a reset.
@@ -124,21 +154,22 @@ void network::deliver(socket& from, socket& to) {
     }
 
     const std::size_t room = faults_.receive_buffer_bytes - std::min(faults_.receive_buffer_bytes, to.received.size());
-    std::size_t count = std::min(first.bytes.size() - first.delivered, room);
-    if (from.cut_after) count = std::min(count, *from.cut_after);
-    to.received.put(std::span(first.bytes).subspan(first.delivered, count));
-    first.delivered += count;
-    from.unacknowledged_bytes -= count;
-    if (count > 0) from.progressed = time_.now();
-    note("bytes arrive", to.handle, static_cast<std::int64_t>(count));
+    std::size_t arrived = std::min(first.bytes.size() - first.delivered, room);
+    if (from.cut_after) arrived = std::min(arrived, *from.cut_after);
+    to.received.put(std::span(first.bytes).subspan(first.delivered, arrived));
+    first.delivered += arrived;
+    from.unacknowledged_bytes -= arrived;
+    if (arrived > 0) from.progressed = time_.now();
+    note("bytes arrive", to.handle, static_cast<std::int64_t>(arrived));
     if (from.cut_after) {
-        *from.cut_after -= count;
+        *from.cut_after -= arrived;
         if (*from.cut_after == 0) return reset(from);
     }
     if (first.delivered == first.bytes.size()) {
         from.in_flight.pop_front();
         if (!from.in_flight.empty()) schedule_delivery(from);
     } else {
+        count(&injections::full_buffers);
         from.zero_window = true;
     }
     tell_receiver(to);
@@ -147,6 +178,7 @@ void network::deliver(socket& from, socket& to) {
 
 void network::reset(socket& either_end) {
     note("reset", either_end.handle, either_end.peer);
+    count(&injections::resets);
     socket* const peer = find(either_end.peer);
     break_off(either_end, ECONNRESET);
     if (peer != nullptr) break_off(*peer, ECONNRESET);
@@ -154,6 +186,7 @@ void network::reset(socket& either_end) {
 
 void network::vanish(socket& either_end) {
     note("vanish", either_end.handle, either_end.peer);
+    count(&injections::vanishings);
     for (socket* const end : {&either_end, find(either_end.peer)}) {
         if (end == nullptr) continue;
         end->vanished = true;
@@ -164,6 +197,41 @@ void network::vanish(socket& either_end) {
             watch_for_loss(*end);
         }
     }
+}
+
+void network::part(int one, int other, std::chrono::nanoseconds until) {
+    if (one == other) return;
+    partition& apart = partitions_[std::minmax(one, other)];
+    if (apart.until > time_.now()) {
+        apart.until = std::max(apart.until, until);
+        return;
+    }
+    apart = {.since = time_.now(), .until = until};
+    note("partition: of machines", one, other);
+    count(&injections::partitions);
+    std::vector<int> handles;
+    for (const auto& [handle, end] : sockets_) {
+        if (between(*end) != nullptr) handles.push_back(handle);
+    }
+    std::ranges::sort(handles);  // the order of a hash table is not part of a seed
+    for (const int handle : handles) watch_for_loss(*find(handle));
+}
+
+void network::reunite(int one, int other) {
+    if (partitions_.erase(std::minmax(one, other)) > 0) note("reunion: of machines", one, other);
+}
+
+/// What keeps the two ends apart now, if anything does.
+const network::partition* network::between(const socket& of) const noexcept {
+    if (partitions_.empty() || of.machine == of.peer_machine) return nullptr;
+    const auto found = partitions_.find(std::minmax(of.machine, of.peer_machine));
+    return found == partitions_.end() || found->second.until <= time_.now() ? nullptr : &found->second;
+}
+
+void network::slow_down(socket& end) noexcept {
+    if (std::exchange(end.slow, true)) return;
+    note("reads slowly", end.handle);
+    count(&injections::slow_readers);
 }
 
 // What arrived stays, what is on its way is gone.
@@ -183,7 +251,8 @@ void network::break_off(socket& of, int error) {
 void network::tell_receiver(socket& of) {
     if (of.stream == nullptr || !of.stream->wants_receive || of.receive_answer_due || !of.receivable()) return;
     of.receive_answer_due = true;
-    time_.after(answer_delay(), {.what = event::kind::receive_answer, .handle = of.handle});
+    const auto slowness = of.slow ? dice_.between(faults_.slow_read_delay.min, faults_.slow_read_delay.max) : std::chrono::nanoseconds(0);
+    time_.after(answer_delay() + slowness, {.what = event::kind::receive_answer, .handle = of.handle});
 }
 
 void network::tell_sender(socket& of) {
@@ -198,10 +267,13 @@ std::optional<std::chrono::nanoseconds> network::lost_at(const socket& of) const
     auto earliest = never;
     const bool waiting = !of.in_flight.empty();
     const bool limited = of.settings.user_timeout.count() > 0;
+    const partition* const apart = between(of);
+    const bool unreachable = of.vanished || apart != nullptr;
     if (waiting && limited) earliest = of.progressed + of.settings.user_timeout;
-    if (waiting && !limited && of.vanished) earliest = of.progressed + retries_end;
-    if (of.vanished && of.settings.keep_alive.count() > 0) {
-        earliest = std::min(earliest, of.vanished_at + std::chrono::nanoseconds(of.settings.keep_alive));
+    if (waiting && !limited && unreachable) earliest = of.progressed + retries_end;
+    if (unreachable && of.settings.keep_alive.count() > 0) {
+        const auto since = of.vanished ? of.vanished_at : apart->since;
+        earliest = std::min(earliest, since + std::chrono::nanoseconds(of.settings.keep_alive));
     }
     if (of.broken || earliest == never) return std::nullopt;
     return earliest;
@@ -231,7 +303,9 @@ void network::handle(const event& what) {
         case event::kind::segment_arrives:
             return segment_arrives(*subject);
         case event::kind::reset_arrives:
-            if (!subject->vanished) break_off(*subject, ECONNRESET);
+            if (subject->vanished) return;
+            if (between(*subject) == nullptr) return break_off(*subject, ECONNRESET);
+            if (std::exchange(subject->zero_window, false)) try_again(*subject);  // the reset is lost; probing the window finds out
             return;
         case event::kind::loss_check:
             return check_loss(*subject);

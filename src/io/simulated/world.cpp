@@ -6,14 +6,42 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 
 namespace mnet::inline v1::io::simulated {
+namespace {
+
+/// What this process was started with, as a shell takes it (proc(5), cmdline).
+std::string own_command_line() {
+    std::ifstream file("/proc/self/cmdline", std::ios::binary);
+    const std::string raw{std::istreambuf_iterator<char>(file), {}};
+    std::string line;
+    for (std::size_t start = 0; start < raw.size(); start = raw.find('\0', start) + 1) {
+        const std::string word = raw.c_str() + start;
+        const bool plain =
+            !word.empty() &&
+            word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%") == std::string::npos;
+        line += ' ';
+        if (plain) {
+            line += word;
+            continue;
+        }
+        line += '\'';
+        for (const char each : word) line += each == '\'' ? std::string("'\\''") : std::string(1, each);
+        line += '\'';
+    }
+    return line;
+}
+
+}  // namespace
 
 world::~world() { MNET_ASSERT(loops_.empty(), "a world outlives its loops"); }
 
 void world::forget(simulated_loop& loop) {
     network_.forget(loop);
     time_.forget(loop);
+    if (observer* const watching = network_.watched_by()) watching->ended(loop);
     std::erase(loops_, &loop);
 }
 
@@ -49,10 +77,7 @@ bool world::step(std::chrono::nanoseconds limit) {
     if (!timer_in_time && !event_in_time) return false;
     const bool timers = timer_in_time && (!event_in_time || timers_are_next(timer_due, event_due));
     time_.advance_to(timers ? timer_due : event_due);
-    if (dice_.chance(luck.clock_jumps)) {
-        jump(dice_.between(std::chrono::nanoseconds::zero(), luck.clock_jump_max));
-        network_.note("the clock jumped", -1);
-    }
+    if (dice_.chance(luck.clock_jumps)) jump(dice_.between(std::chrono::nanoseconds::zero(), luck.clock_jump_max));
     stepping_ = true;
     if (timers) {
         expire_timers();
@@ -61,6 +86,7 @@ bool world::step(std::chrono::nanoseconds limit) {
     }
     stepping_ = false;
     time_.charge();
+    if (observer* const watching = network_.watched_by()) watching->stepped();
     return true;
 }
 
@@ -85,6 +111,11 @@ void world::dispatch(const event& what) {
             if (const socket* const found = network_.find(what.handle); found != nullptr && found->stream != nullptr)
                 found->loop->answer(what);
             return;
+        case event::kind::call: {
+            const auto entry = calls_.extract(what.handle);
+            if (entry) entry.mapped()();
+            return;
+        }
         case event::kind::connect_arrives:
         case event::kind::segment_arrives:
         case event::kind::reset_arrives:
@@ -92,6 +123,8 @@ void world::dispatch(const event& what) {
             return network_.handle(what);
     }
 }
+
+bool world::quiet() const noexcept { return first_timer() == never && !time_.next_due(); }
 
 bool world::run_until(const std::function<bool()>& done, std::chrono::nanoseconds limit) {
     enter();
@@ -113,7 +146,7 @@ void world::run_until(std::chrono::nanoseconds time) {
 // Returns once something has happened for the loop, with all else that was due by then, as a real engine answers many in one turn.
 void world::run_for(simulated_loop& loop, std::chrono::nanoseconds until) {
     enter();
-    if (dice_.chance(luck.spurious_wakes)) return;
+    if (network_.strikes(luck.spurious_wakes, &injections::spurious_wakes)) return;
     const std::uint64_t before = loop.turns();
     const auto latest = std::max(until, now());
     while (loop.turns() == before) {
@@ -138,8 +171,30 @@ void world::cut_after(int handle, std::size_t bytes) {
     if (socket* const found = network_.find(handle)) found->cut_after = bytes;
 }
 
+void world::jump(std::chrono::nanoseconds duration) noexcept {
+    network_.note("the clock jumped: ns", -1, duration.count());
+    network_.count(&injections::clock_jumps);
+    jumped_ += duration;
+    time_.advance_to(now() + duration);
+}
+
+void world::part(int one, int other, std::chrono::nanoseconds length) {
+    network_.part(one, other, length == never ? never : now() + length);
+}
+
+void world::slow_down(int handle) {
+    if (socket* const found = network_.find(handle)) network_.slow_down(*found);
+}
+
+void world::call_after(std::chrono::nanoseconds delay, std::move_only_function<void()> what) {
+    calls_.emplace(next_call_, std::move(what));
+    time_.after(delay, {.what = event::kind::call, .handle = next_call_++});
+}
+
 std::string world::report() const {
-    return "seed " + std::to_string(seed_) + " (MNET_SEED), virtual time " + std::to_string(now().count()) + " ns; the last of " +
+    const std::string seed = std::to_string(seed_);
+    const std::string again = again_.empty() ? "MNET_SEED=" + seed + own_command_line() : again_;
+    return "seed " + seed + "; again with:  " + again + "\nvirtual time " + std::to_string(now().count()) + " ns; the last of " +
            std::to_string(trace_.added()) + " things that happened:\n" + trace_.text();
 }
 

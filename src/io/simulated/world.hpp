@@ -11,7 +11,6 @@
 //
 // Thread: the one that made it, `wake` too.
 #pragma once
-#include "io/simulated/faults.hpp"
 #include "io/simulated/network.hpp"
 #include "io/simulated/random.hpp"
 #include "io/simulated/simulated_loop.hpp"
@@ -21,9 +20,11 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace mnet::inline v1::io::simulated {
@@ -38,7 +39,8 @@ public:
     /// May be changed at any time; what is on its way already is not changed by it.
     faults luck;
 
-    std::unique_ptr<io::loop> make_loop() { return std::make_unique<simulated_loop>(*this); }
+    /// A loop on a machine; those of one are never cut off from each other.
+    std::unique_ptr<io::loop> make_loop(int machine = 0) { return std::make_unique<simulated_loop>(*this, machine); }
 
     std::uint64_t seed() const noexcept { return seed_; }
     std::chrono::nanoseconds now() const noexcept { return time_.now(); }
@@ -52,6 +54,13 @@ public:
     /// Steps all that is due by then, and lets it be that time.
     void run_until(std::chrono::nanoseconds time);
 
+    /// Calls it in so long, from a step of its own.
+    void call_after(std::chrono::nanoseconds delay, std::move_only_function<void()> what);
+    void forget_calls() noexcept { calls_.clear(); }
+
+    /// Whether nothing is left to happen.
+    bool quiet() const noexcept;
+
     // Misfortune by order. A handle is a stream's or listener's `handle`; where none of an open connection is given, nothing happens.
 
     /// The network resets the connection: both ends notice at once, what is on its way is lost.
@@ -61,7 +70,12 @@ public:
     /// Resets the connection as soon as so many more bytes, sent by this end, have arrived.
     void cut_after(int handle, std::size_t bytes);
     /// The clock skips ahead; what was due in between happens late.
-    void jump(std::chrono::nanoseconds duration) noexcept { time_.advance_to(now() + duration); }
+    void jump(std::chrono::nanoseconds duration) noexcept;
+    /// See faults::partitions; until `reunite`, or for so long.
+    void part(int one, int other, std::chrono::nanoseconds length = never);
+    void reunite(int one, int other) { network_.reunite(one, other); }
+    /// See faults::slow_readers.
+    void slow_down(int handle);
 
     /// Streams and listeners that the processes of this world hold.
     std::size_t open_handles() const noexcept { return network_.open_handles(); }
@@ -70,7 +84,15 @@ public:
     /// are on their way.
     std::size_t kernel_sockets() const noexcept { return network_.sockets(); }
 
-    /// Seed, time and trace, to show beside a failure.
+    const injections& injected() const noexcept { return network_.injected(); }
+    /// How far the clock has skipped by jumps, in all.
+    std::chrono::nanoseconds jumped() const noexcept { return jumped_; }
+    void watch(observer* who) noexcept { network_.watch(who); }
+
+    /// The command that runs the same again, for reports. By default: MNET_SEED and what this process was started with.
+    void remember_how(std::string command) { again_ = std::move(command); }
+
+    /// Seed, the command that replays it, time and trace, to show beside a failure.
     std::string report() const;
     const trace& history() const noexcept { return trace_; }
 
@@ -94,6 +116,10 @@ private:
     trace trace_;
     network network_{time_, dice_, luck, trace_};
     std::vector<simulated_loop*> loops_;
+    std::map<int, std::move_only_function<void()>> calls_;
+    int next_call_ = 0;
+    std::chrono::nanoseconds jumped_{0};
+    std::string again_;
     std::thread::id thread_ = std::this_thread::get_id();
     bool stepping_ = false;
     bool timers_had_turn_ = false;
