@@ -2,7 +2,7 @@
 include(CMakePackageConfigHelpers)
 
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/mnet" TYPE INCLUDE FILES_MATCHING PATTERN "*.hpp")
-install(TARGETS mnet mnet_allocation_counter EXPORT mnetTargets)
+install(TARGETS mnet mnet_simulation mnet_allocation_counter EXPORT mnetTargets)
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" TYPE DOC)
 
 set(package_folder "${CMAKE_INSTALL_LIBDIR}/cmake/mnet")

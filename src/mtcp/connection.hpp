@@ -90,8 +90,14 @@ public:
     /// The end of a connection that never opened.
     void let_go() noexcept;
 
+    /// Whose stream it is, for who watches an engine.
+    static connection& of(io::stream& stream) noexcept { return static_cast<connection&>(stream); }
+
     client& self() noexcept { return client_; }
     worker& host() noexcept { return worker_; }
+    const limits& limits_in_force() const noexcept { return dialed_ ? dialed_->bounds : worker_.bounds(); }
+    /// Neither closing nor failed on its way out: what is committed is sent or unsent.
+    bool sends() const noexcept { return phase_ == phase::open && !output_failure_; }
 
     /// Its mailbox, made at the first call. From any thread, under the lock of the network's register where there is one.
     const std::shared_ptr<connection_box>& make_box();
@@ -229,7 +235,6 @@ private:
     void borrow() noexcept;
     void own() noexcept;
     bool is_mine() noexcept;
-    const limits& limits_in_force() const noexcept { return dialed_ ? dialed_->bounds : worker_.bounds(); }
     void publish() noexcept;
     void withdraw_receive() noexcept;
     result<> run_until(const operation& op, std::chrono::nanoseconds due, bool for_input = false) noexcept;

@@ -1,7 +1,7 @@
 // The public face of a network: a shared core, stopped when its owner lets go.
 #include <mnet/mtcp/network.hpp>
 
-#include "mtcp/network_core.hpp"
+#include "mtcp/network_access.hpp"
 
 #include <utility>
 
@@ -43,10 +43,14 @@ farewell network::stop(mnet::deadline deadline) { return core_->stop(deadline); 
 
 result<> network::wait(const operation& op) { return core_->wait(op); }
 
-result<network> listen(const listen_options& options, detail::any_handler handler) {
-    auto core = detail::open_network(detail::kernel(), options, std::move(handler));
+result<network> network_access::listen(const detail::environment& world, const listen_options& options, detail::any_handler handler) {
+    auto core = detail::open_network(world, options, std::move(handler));
     if (!core) return failure(core.error());
     return network(*std::move(core));
+}
+
+result<network> listen(const listen_options& options, detail::any_handler handler) {
+    return network_access::listen(detail::kernel(), options, std::move(handler));
 }
 
 }  // namespace mnet::inline v1::mtcp

@@ -38,6 +38,21 @@ using message_handler = std::move_only_function<void(client&, message) noexcept>
 using coroutine_handler = std::move_only_function<task<result<>>(client&)>;
 using blocking_handler = std::move_only_function<result<>(client&)>;
 using any_handler = std::variant<message_handler, coroutine_handler, blocking_handler>;
+
+/// The shape of a handler, by its type.
+template <typename Handler>
+any_handler make_handler(Handler handler) {
+    if constexpr (std::is_invocable_v<Handler&, client&, message>) {
+        static_assert(std::is_nothrow_invocable_v<Handler&, client&, message>, "a per-message handler must be noexcept");
+        return message_handler(std::move(handler));
+    } else {
+        using outcome = std::invoke_result_t<Handler&, client&>;
+        static_assert(std::is_same_v<outcome, task<result<>>> || std::is_same_v<outcome, result<>>,
+                      "a handler returns result<> or task<result<>>");
+        using shape = std::conditional_t<std::is_same_v<outcome, result<>>, blocking_handler, coroutine_handler>;
+        return shape(std::move(handler));
+    }
+}
 }  // namespace detail
 
 /// How long `stop` drains when it isn't told.
@@ -90,7 +105,7 @@ public:
     result<> wait(const operation& op = {});
 
 private:
-    friend result<network> listen(const listen_options&, detail::any_handler);
+    friend class network_access;
     explicit network(std::shared_ptr<detail::network_core> core) noexcept;
 
     std::shared_ptr<detail::network_core> core_;
@@ -104,18 +119,7 @@ MNET_API result<network> listen(const listen_options& options, detail::any_handl
 template <typename Handler>
     requires std::is_invocable_v<Handler&, client&, message> || std::is_invocable_v<Handler&, client&>
 result<network> listen(const listen_options& options, Handler handler) {
-    if constexpr (std::is_invocable_v<Handler&, client&, message>) {
-        static_assert(std::is_nothrow_invocable_v<Handler&, client&, message>, "a per-message handler must be noexcept");
-        return listen(options, detail::any_handler(detail::message_handler(std::move(handler))));
-    } else {
-        using outcome = std::invoke_result_t<Handler&, client&>;
-        if constexpr (std::is_same_v<outcome, task<result<>>>) {
-            return listen(options, detail::any_handler(detail::coroutine_handler(std::move(handler))));
-        } else {
-            static_assert(std::is_same_v<outcome, result<>>, "a handler returns result<> or task<result<>>");
-            return listen(options, detail::any_handler(detail::blocking_handler(std::move(handler))));
-        }
-    }
+    return listen(options, detail::make_handler(std::move(handler)));
 }
 
 }  // namespace mnet::inline v1::mtcp

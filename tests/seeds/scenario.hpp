@@ -1,0 +1,13 @@
+// One run of a seed: which server, which clients, which bounds and which bad luck, all of it chosen by the seed.
+#pragma once
+#include <mnet/simulation.hpp>
+
+#include <cstdint>
+#include <string>
+
+namespace seeds {
+
+/// Runs the seed's world to its end. `again`: the command that does the same.
+mnet::simulation::verdict run(std::uint64_t seed, std::string again);
+
+}  // namespace seeds
