@@ -314,14 +314,15 @@ void connection::sent(result<std::size_t> bytes) noexcept {
     }
 }
 
-/// Bytes have left: who waited for that goes on.
+/// Bytes have left: who waited for that goes on. Posts come last: what they commit may leave at once when the turn ends, and then there is no
+/// answer that would tell the others.
 void connection::room_came() noexcept {
-    if (posts_waiting_ && out_.half_left()) deliver_posts();
     if (flushing_.active() && (unsent_bytes() == 0 || output_failure_)) flushing_.finish(worker_, output_failure_);
     if (paused_ && phase_ == phase::open && (out_.half_left() || output_failure_)) {
         paused_ = false;
         pull();
     }
+    if (posts_waiting_ && out_.half_left()) deliver_posts();
 }
 
 void connection::output_failed(std::error_code why) noexcept {
@@ -342,8 +343,11 @@ void connection::borrow() noexcept {
 }
 
 void connection::settle() noexcept {
-    if (posts_waiting_ && out_.half_left() && !send.writer_open) deliver_posts();
     push();
+    while (posts_waiting_ && !sending_ && phase_ == phase::open && out_.half_left() && !send.writer_open) {
+        deliver_posts();
+        push();
+    }
     out_.settle();
     // A coroutine that waits for something else than input may still use its message.
     const bool message_in_use = shape_ != shape::messages && phase_ == phase::open && !reading_.active();

@@ -241,6 +241,50 @@ TEST(Simulation, RunsForATimeAndUntilNothingIsLeft) {
     EXPECT_EQ(called, 1);
 }
 
+task<result<>> echo_and_flush(client& client) {
+    for (;;) {
+        const auto message = co_await client.async_read();
+        if (!message) co_return failure(message.error());
+        while (!client.send(message->bytes())) {
+            if (auto flushed = co_await client.async_flush(); !flushed) co_return flushed;
+        }
+        if (auto flushed = co_await client.async_flush(); !flushed) co_return flushed;
+    }
+}
+
+task<void> count_answers(mtcp::loop& loop, std::string address, int& answers) {
+    auto connected = co_await mtcp::async_connect(loop, address);
+    client client = *std::move(connected);
+    while (answers < 200) {
+        (void)client.send("question");
+        for (bool answered = false; !answered;) {
+            const auto message = co_await client.async_read();
+            if (!message) co_return;
+            answered = message->text() == "question";
+        }
+        ++answers;
+    }
+    (void)co_await client.async_close();
+}
+
+// The posts that waited for room were committed before the flush was looked at, and left in one go with nobody told.
+TEST(Simulation, EndsAFlushAndAPauseWhilePostsWaitForTheSameRoom) {
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        world world({.seed = seed, .faults = {.short_sends = 0.5, .pending_sends = 0.5}});
+        int answers = 0;
+        {
+            auto server =
+                seed % 2 == 0 ? world.listen({.unsent_bytes_max = 8}, echo_and_flush) : world.listen({.unsent_bytes_max = 8}, echo_message);
+            for (int post = 0; post < 5000; ++post) world.after(post * 7us, [&] { (void)server->broadcast("post"); });
+            world.start("asker", count_answers(world.make_loop(), server->address(), answers));
+            EXPECT_TRUE(world.run(1h));
+        }
+        EXPECT_EQ(answers, 200) << "seed " << seed;
+        const auto verdict = world.finish();
+        EXPECT_TRUE(verdict) << verdict.report.substr(0, 300);
+    }
+}
+
 // What it finds.
 
 task<void> wait_for_ever(mtcp::loop& loop, std::string address) {
