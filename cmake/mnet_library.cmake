@@ -32,13 +32,15 @@ function(mnet_describe target)
     if(MNET_CHECKED)
         target_compile_definitions(${target} PUBLIC MNET_CHECKED=1)
     endif()
-    if(MNET_PLANTED_BUG)
-        target_compile_definitions(${target} PUBLIC MNET_PLANTED_BUG=${MNET_PLANTED_BUG})
-    endif()
 endfunction()
 
 add_library(mnet_objects OBJECT ${mnet_sources})
 mnet_describe(mnet_objects)
+if(MNET_PLANTED_BUG)  # only where one can be (src/base/planted.hpp), so that the rest is compiled once for all of them
+    foreach(name IN ITEMS connection connection_close outgoing wait)
+        set_property(SOURCE "${PROJECT_SOURCE_DIR}/src/mtcp/${name}.cpp" APPEND PROPERTY COMPILE_DEFINITIONS MNET_PLANTED_BUG=${MNET_PLANTED_BUG})
+    endforeach()
+endif()
 
 # The simulated world is of the same code, and sees rooms that a shared library hides: it goes into libmnet.so. A static library leaves it to
 # one of its own, so that who links mnet::mnet has none of it. Users link mnet::simulation in both forms.

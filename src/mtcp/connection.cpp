@@ -2,6 +2,7 @@
 #include "mtcp/connection.hpp"
 
 #include "base/assert.hpp"
+#include "base/planted.hpp"
 #include "mtcp/network_core.hpp"
 
 #include <algorithm>
@@ -294,12 +295,14 @@ void connection::sent(result<std::size_t> bytes) noexcept {
         return;
     }
     sending_ = false;
+    bool tells = true;
     if (bytes && secure_) {
         ciphertext_left(*bytes);
         push();
     } else if (bytes) {
-        out_.taken(*bytes);
+        out_.taken(base::is_planted(base::bug::lost_remainder) ? out_.front().size() : *bytes);
         counted_.wire_bytes_sent += *bytes;
+        if constexpr (base::is_planted(base::bug::dropped_wake_up)) tells = out_.unsent_bytes() == 0;
         push();
     } else {
         output_failed(bytes.error());
@@ -309,7 +312,7 @@ void connection::sent(result<std::size_t> bytes) noexcept {
     } else if (is_shaking_hands()) {
         shake_hands();
     } else {
-        room_came();
+        if (tells) room_came();
         if (secure_ && phase_ == phase::open && !paused_ && !unfinished_ && secure_->has_input()) input_arrived();  // it had stalled
     }
 }

@@ -1,5 +1,6 @@
 // How a connection opens and ends: connecting, half-close, draining with a deadline, and the account of what was delivered.
 #include "base/assert.hpp"
+#include "base/planted.hpp"
 #include "io/sockets.hpp"
 #include "mtcp/connection.hpp"
 #include "mtcp/dial.hpp"
@@ -8,6 +9,7 @@
 #include <algorithm>
 #include <new>
 #include <utility>
+#include <vector>
 
 namespace mnet::inline v1::mtcp::detail {
 
@@ -76,6 +78,8 @@ result<> connection::reconnect(std::string_view address) {
     if (!worker_.is_private()) return failure(errc::blocks_the_loop);
     own();
     if (!address.empty()) dialed_->address = address;
+    [[maybe_unused]] std::vector<std::byte> unread;
+    if constexpr (base::is_planted(base::bug::double_delivery)) unread.assign(receive.begin, receive.end);
     if (phase_ != phase::closed) {
         leave_stream();
         while (phase_ != phase::closed) worker_.loop().run_once(io::never);
@@ -98,6 +102,10 @@ result<> connection::reconnect(std::string_view address) {
         return dialed;
     }
     ++dialed_->reconnects;
+    if constexpr (base::is_planted(base::bug::double_delivery)) {
+        if (!unread.empty()) std::ranges::copy(unread, in_.lend(unread.size()).begin());
+        in_.received(unread.size());
+    }
     return {};
 }
 

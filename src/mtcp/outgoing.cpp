@@ -2,6 +2,7 @@
 #include "mtcp/outgoing.hpp"
 
 #include "base/assert.hpp"
+#include "base/planted.hpp"
 
 #include <mnet/wire/frame.hpp>
 
@@ -37,7 +38,7 @@ std::uint64_t frames_between(const base::block& block, std::size_t start, std::s
 }  // namespace
 
 outgoing::outgoing(mnet::detail::send_window& window, base::block_pool& pool, std::size_t unsent_bytes_max) noexcept
-    : window_(window), pool_(pool), unsent_bytes_max_(unsent_bytes_max) {}
+    : window_(window), pool_(pool), unsent_bytes_max_(unsent_bytes_max + (base::is_planted(base::bug::off_by_one_at_bound) ? 1 : 0)) {}
 
 outgoing::~outgoing() {
     drop_all();
