@@ -42,7 +42,10 @@ faults slow_luck(choices& dice) {
     faults luck = mnet::simulation::lossless_faults();
     if (dice.one_in(3)) luck.send_buffer_bytes = luck.receive_buffer_bytes = 1 + dice.below(2000);
     if (dice.one_in(4)) luck.bandwidth_bytes = 20'000 + dice.below(10'000'000);
-    if (dice.one_in(4)) luck.slow_readers = 0.3;
+    if (dice.one_in(4)) {
+        luck.slow_readers = 0.3;
+        luck.receive_buffer_bytes += 500;  // else a message may take longer than anybody waits
+    }
     if (dice.one_in(8)) luck.accept_delay.max = 100ms;
     luck.slow_read_delay.max = std::chrono::milliseconds(1 + dice.below(20));
     return luck;
