@@ -133,7 +133,7 @@ class Comparison:
         if rows and "skipped" in rows[0]:
             self.results.skipped[cell.name, contender.name] = rows[0]["skipped"]
             return
-        wanted = re.sub("^mnet-?", "", contender.name)
+        wanted = re.sub("^mnet-?(shared)?", "", contender.name)  # an engine
         own = next((row for row in rows if not row["work"].startswith("plain-")), None)
         if contender.is_mnet and wanted and own and wanted not in own["engine"]:
             self.results.skipped[cell.name, contender.name] = f"that engine does not start here; {own['engine']} serves in its place"

@@ -105,7 +105,7 @@ protected:
         return {.authority = certificates_of_tests().authority_file, .certificate = written.certificate, .key = written.key};
     }
 
-    scratch_files files{};
+    support::certificate_folder files{};
     const certificates::pair& authority = certificates_of_tests().authority;
     certificates::pair stranger = must(certificates::make_authority({.common_name = "a stranger"}));
     certificates::pair old_authority = must(certificates::make_authority({.valid_from = long_ago, .valid_for = std::chrono::days(10'000)}));
@@ -283,7 +283,7 @@ TEST_F(TlsPeers, OfOtherProtocolsMeetNowhere) {
 }
 
 TEST_F(TlsPeers, WithFilesOfSomethingElseDoNotBegin) {
-    const scratch_files files;
+    const support::certificate_folder files;
     const auto& all = certificates_of_tests();
     std::string words;
     const auto nothing = [](mnet::client&, mnet::message) noexcept {};

@@ -79,7 +79,7 @@ private:
     std::thread thread_;
 };
 
-tls::certificate_files write_server(const scratch_files& files, int number) {
+tls::certificate_files write_server(const support::certificate_folder& files, int number) {
     const auto& authority = certificates_of_tests().authority;
     return files.write("turning", must(tls::certificates::make_server(
                                       authority, {.names = {"number" + std::to_string(number) + ".example", "127.0.0.1"}})));
@@ -96,7 +96,7 @@ class TlsReloads : public EveryShape {};
 FOR_EVERY_SHAPE(TlsReloads);
 
 TEST_P(TlsReloads, AHundredTimesWhileAHundredClientsEchoDropNobody) {
-    const scratch_files files;
+    const support::certificate_folder files;
     const auto paths = write_server(files, 0);
     const auto settings = must(tls::server({.certificate = paths.certificate, .key = paths.key}));
     auto network = *listen_echo(GetParam(), {.address = "tls://127.0.0.1:0", .tls = settings});

@@ -2,10 +2,13 @@
 //
 //     simulated_seeds [--seeds COUNT] [--from SEED]       10,000 from 1 on by default
 //     simulated_seeds --seed SEED                         one alone
+//     simulated_seeds --tls ...                           the same over TLS: a seed makes the same choices there each time, but not the same run
+//                                                         to the byte, since keys and signatures are new ones, some of them a byte shorter
 //
 // Ends with 0 where all hold, 1 where one does not, 2 for arguments that make no sense. An assertion of the library ends it as the broken
 // rule it is, with the seed and the command.
 #include "seeds/scenario.hpp"
+#include "support/tls_pair.hpp"
 
 #include <array>
 #include <charconv>
@@ -14,6 +17,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unistd.h>
@@ -71,12 +75,22 @@ void print(const sums& all, std::uint64_t seeds, std::chrono::duration<double> t
 int main(int argument_count, char** arguments) {
     std::uint64_t seeds = 10'000;
     std::uint64_t from = 1;
+    std::optional<support::tls_pair> secured;
     for (int index = 1; index < argument_count; index += 2) {
         const std::string_view name = arguments[index];
+        if (name == "--tls") {
+            secured = support::make_tls_pair();
+            if (!secured) {
+                std::fprintf(stderr, "no certificates could be made\n");
+                return 2;
+            }
+            --index;
+            continue;
+        }
         std::uint64_t number = 0;
         const bool known = name == "--seeds" || name == "--from" || name == "--seed";
         if (!known || index + 1 == argument_count || !read_number(arguments[index + 1], number)) {
-            std::fprintf(stderr, "usage: %s [--seeds COUNT] [--from SEED] | --seed SEED\n", arguments[0]);
+            std::fprintf(stderr, "usage: %s [--tls] [--seeds COUNT] [--from SEED] | --seed SEED\n", arguments[0]);
             return 2;
         }
         if (name != "--seeds") from = number;
@@ -87,10 +101,10 @@ int main(int argument_count, char** arguments) {
     sums all;
     const auto start = std::chrono::steady_clock::now();
     for (std::uint64_t seed = from; seed < from + seeds; ++seed) {
-        const std::string again = std::string(arguments[0]) + " --seed " + std::to_string(seed);
+        const std::string again = std::string(arguments[0]) + (secured ? " --tls" : "") + " --seed " + std::to_string(seed);
         std::snprintf(last_words.data(), last_words.size(), "FAILED seed %llu: it ended the process; again with:  %s\n",
                       static_cast<unsigned long long>(seed), again.c_str());
-        const auto verdict = seeds::run(seed, again);
+        const auto verdict = seeds::run(seed, again, secured ? &*secured : nullptr);
         if (!verdict) {
             std::fprintf(stderr, "FAILED after %llu seeds\n%s", static_cast<unsigned long long>(seed - from + 1), verdict.report.c_str());
             return 1;

@@ -72,8 +72,9 @@ bounds any_bounds(choices& dice) {
 
 class scenario {
 public:
-    scenario(std::uint64_t seed, std::string again)
+    scenario(std::uint64_t seed, std::string again, const support::tls_pair* secured)
         : dice_(seed),
+          secured_(secured),
           lossless_(dice_.one_in(2)),
           limits_(any_bounds(dice_)),
           seed_(seed),
@@ -83,6 +84,7 @@ public:
         mnet::mtcp::listen_options options{.loops = static_cast<unsigned>(1 + dice_.below(2)),
                                            .message_bytes_max = limits_.message_bytes_max,
                                            .unsent_bytes_max = limits_.unsent_bytes_max};
+        if (secured_ != nullptr) options.tls = secured_->server;
         if (!lossless_ && dice_.one_in(2)) options.dead_after = 5s;
         if (!lossless_ && dice_.one_in(8)) options.clients_max = 1 + dice_.below(3);
         auto server = dice_.one_in(2) ? world_.listen(options, echo, of_the_server) : world_.listen(options, echo_message, of_the_server);
@@ -102,7 +104,8 @@ private:
                     .address = server.address(),
                     .limits = limits_,
                     .dead_after = dead_after,
-                    .seed = seed_};
+                    .seed = seed_,
+                    .tls = secured_ != nullptr ? &secured_->client : nullptr};
         outcomes_.resize(1 + dice_.below(5));
         for (std::uint64_t number = 0; number < outcomes_.size(); ++number) {
             world_.start("client " + std::to_string(number), talk(all, number, outcomes_[number]));
@@ -141,6 +144,7 @@ private:
     }
 
     choices dice_;
+    const support::tls_pair* secured_;
     bool lossless_;
     bool broadcasts_ = false;
     bounds limits_;
@@ -151,6 +155,8 @@ private:
 
 }  // namespace
 
-mnet::simulation::verdict run(std::uint64_t seed, std::string again) { return scenario(seed, std::move(again)).run(); }
+mnet::simulation::verdict run(std::uint64_t seed, std::string again, const support::tls_pair* secured) {
+    return scenario(seed, std::move(again), secured).run();
+}
 
 }  // namespace seeds

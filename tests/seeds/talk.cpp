@@ -45,7 +45,8 @@ mnet::mtcp::connect_options options_of(const setting& all) noexcept {
     return {.dial_timeout = 5s,
             .dead_after = all.dead_after,
             .message_bytes_max = all.limits.message_bytes_max,
-            .unsent_bytes_max = all.limits.unsent_bytes_max};
+            .unsent_bytes_max = all.limits.unsent_bytes_max,
+            .tls = all.tls};
 }
 
 class talker {

@@ -5,6 +5,7 @@
 
 #include <mnet/mnet.hpp>
 #include <mnet/simulation.hpp>
+#include <mnet/tls.hpp>
 
 #include <cstdint>
 #include <string>
@@ -28,6 +29,7 @@ struct setting {
     bounds limits;
     std::chrono::milliseconds dead_after;
     std::uint64_t seed;
+    const mnet::tls::client_settings* tls;
 };
 
 /// Sends messages, now and then ahead of the answers, and checks each answer against what was sent.

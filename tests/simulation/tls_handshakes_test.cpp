@@ -1,51 +1,53 @@
 // How often TLS handshakes begin, in virtual time: exactly as often as they may, and in the order of their coming.
-#include "mtcp/certificates.hpp"
-#include "mtcp/simulated_environment.hpp"
+#include "support/tls_pair.hpp"
+
+#include <mnet/simulation.hpp>
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
+#include <string>
 #include <vector>
 
-namespace mnet {
 namespace {
 
 using namespace std::chrono_literals;
-using io::simulated::world;
+namespace mtcp = mnet::mtcp;
+using mnet::simulation::world;
+
+const support::tls_pair& secured() {
+    static const auto pair = support::make_tls_pair().value();
+    return pair;
+}
 
 struct arrival {
     std::error_code error = std::make_error_code(std::errc::timed_out);
     std::chrono::nanoseconds at{};
 };
 
-task<void> arrive(mtcp::loop& loop, const world& world, std::string address, arrival& told) {
-    const mtcp::connect_options options{.tls = &mtcp_test::client_of_tests()};
+mnet::task<void> arrive(mtcp::loop& loop, const world& world, std::string address, arrival& told) {
+    const mtcp::connect_options options{.tls = &secured().client};
     auto connected = co_await mtcp::async_connect(loop, address, options);
-    told.at = world.now();
+    told.at = world.elapsed();
     told.error = connected ? std::error_code{} : connected.error();
 }
 
 /// All of them connect at the same time; gives when each was done.
 std::vector<arrival> arrivals(const mtcp::listen_options& options, std::size_t count) {
-    world world(1);
-    const test::simulated_environment environment(world);
-    const auto server = environment.listen(options, mtcp::detail::message_handler([](client&, message) noexcept {}));
+    world world({.seed = 1});
     std::vector<arrival> all(count);
     {
-        auto loop = environment.make_mtcp_loop();
-        std::size_t running = count;
-        std::vector<task<void>> tasks;
-        const auto begun = world.now();
-        for (auto& each : all) {
-            tasks.push_back(arrive(loop, world, server->address(), each));
-            tasks.back().start({[](void* left) noexcept { --*static_cast<std::size_t*>(left); }, &running});
-        }
-        while (running > 0) loop.turn();
-        for (auto& each : all) each.at -= begun;
-        tasks.clear();
+        auto server = world.listen(options, [](mnet::client&, mnet::message) noexcept {});
+        EXPECT_TRUE(server.has_value());
+        auto& loop = world.make_loop();
+        for (auto& each : all) world.start("client", arrive(loop, world, server->address(), each));
+        EXPECT_TRUE(world.run(1h));
+        EXPECT_EQ(server->statistics().clients_refused, 0U);
+        EXPECT_TRUE(server->stop(mnet::within(10s)).complete());
     }
-    EXPECT_EQ(server->statistics().clients_refused, 0U);
-    EXPECT_TRUE(server->stop(within(10s)).complete());
+    const auto verdict = world.finish();
+    EXPECT_TRUE(verdict) << verdict.report;
     return all;
 }
 
@@ -54,7 +56,7 @@ std::size_t done_within(const std::vector<arrival>& all, std::chrono::nanosecond
 }
 
 mtcp::listen_options serving(std::size_t per_second) {
-    return {.address = "127.0.0.1:0", .tls = mtcp_test::server_of_tests(), .handshakes_per_second_max = per_second};
+    return {.address = "127.0.0.1:0", .tls = secured().server, .handshakes_per_second_max = per_second};
 }
 
 TEST(SimulatedTlsHandshakes, BeginNoMoreOftenThanTheyMay) {
@@ -74,4 +76,3 @@ TEST(SimulatedTlsHandshakes, ThatWaitBeyondTheirOwnDeadlineFail) {
 }
 
 }  // namespace
-}  // namespace mnet
