@@ -48,6 +48,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -69,6 +70,9 @@ struct settings {
     /// The command that repeats the run, for the report. Default: MNET_SEED and the command line of this process, for programs that take their
     /// seed from `seed_or`.
     std::string again{};
+
+    /// What the dice throw first, a byte a throw, before the seed has its turn: so a fuzzer chooses the schedule. Borrowed: outlives the world.
+    std::span<const std::byte> throws{};
 };
 
 /// What became of a world.

@@ -7,6 +7,7 @@
 #include <mnet/statistics.hpp>
 #include <mnet/wire/frame.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -16,7 +17,7 @@
 #include <set>
 #include <span>
 #include <string>
-#include <vector>
+#include <utility>
 
 namespace mnet::inline v1::simulation {
 

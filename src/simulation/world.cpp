@@ -63,6 +63,7 @@ std::uint64_t seed_or(std::uint64_t otherwise) noexcept {
 struct world::parts {
     explicit parts(const settings& how) : universe(how.seed, how.faults) {
         universe.remember_how(how.again);
+        universe.follow(how.throws);
         universe.watch(&auditor);
     }
 
@@ -208,8 +209,7 @@ bool world::expect(bool holds, std::string_view rule) {
 bool world::expect_within(std::chrono::nanoseconds since, std::chrono::nanoseconds span, std::string_view rule) {
     const parts& all = *parts_;
     const auto passed = elapsed() - since;
-    // Jumps before `since` are none of its business, but which those were is not known: as many as there were, at most.
-    const auto forgiven = all.universe.jumped() + ticks + span / 100;
+    const auto forgiven = all.universe.jumped(all.start + since) + ticks + span / 100;
     if (passed <= span + forgiven) return true;
     return expect(false, std::string(rule) + ": within " + seconds_text(span) + ", and it took " + seconds_text(passed));
 }

@@ -1,6 +1,7 @@
 // What can go wrong between machines and inside them: lines of a bandwidth, partitions, slow readers, wakes that come twice, cuts at every
 // byte; by chance and by order, counted; and who watches the world.
 #include "io/simulated/observer.hpp"
+#include "io/simulated/random.hpp"
 #include "io/simulated/world.hpp"
 
 #include "probes.hpp"
@@ -199,11 +200,26 @@ TEST(SimulatedFaults, CallsWhatWasOrderedForATime) {
     EXPECT_GE(universe.now() - start, 2s);
 }
 
+TEST(SimulatedFaults, ThrowsWhatWasOrderedFirst) {
+    io::simulated::random dice(7);
+    io::simulated::random others(7);
+    const std::vector<std::byte> throws{std::byte{0}, std::byte{255}, std::byte{3}};
+    dice.follow(throws);
+    EXPECT_TRUE(dice.chance(0.01));
+    EXPECT_FALSE(dice.chance(0.99));
+    EXPECT_EQ(dice.between(std::uint64_t{0}, std::uint64_t{255}), 3U);
+    EXPECT_EQ(dice.next(), others.next());
+}
+
 TEST(SimulatedFaults, SaysHowFarTheClockJumped) {
     world universe(1);
+    const auto start = universe.now();
     universe.jump(1min);
+    const auto between = universe.now();
     universe.jump(2min);
-    EXPECT_EQ(universe.jumped(), 3min);
+    EXPECT_EQ(universe.jumped(start), 3min);
+    EXPECT_EQ(universe.jumped(between), 2min);
+    EXPECT_EQ(universe.jumped(universe.now()), 0min);
     EXPECT_EQ(universe.injected().clock_jumps, 2U);
 }
 

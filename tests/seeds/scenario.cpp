@@ -38,9 +38,11 @@ mnet::task<mnet::result<>> echo(client& client) {
 void echo_message(client& client, mnet::message message) noexcept { (void)client.send(message.bytes()); }
 
 /// What a correct program does not notice, and what takes its time.
-faults slow_luck(choices& dice) {
+faults slow_luck(choices& dice, const bounds& limits) {
     faults luck = mnet::simulation::lossless_faults();
-    if (dice.one_in(3)) luck.send_buffer_bytes = luck.receive_buffer_bytes = 1 + dice.below(2000);
+    // Of a byte each only where messages are short: else the dice are thrown for nothing but bytes.
+    const std::size_t least_bytes = limits.message_bytes_max < 100 ? 1 : 100;
+    if (dice.one_in(3)) luck.send_buffer_bytes = luck.receive_buffer_bytes = least_bytes + dice.below(2000);
     if (dice.one_in(4)) luck.bandwidth_bytes = 20'000 + dice.below(10'000'000);
     if (dice.one_in(4)) {
         luck.slow_readers = 0.3;
@@ -51,8 +53,8 @@ faults slow_luck(choices& dice) {
     return luck;
 }
 
-faults hostile_luck(choices& dice) {
-    faults luck = slow_luck(dice);
+faults hostile_luck(choices& dice, const bounds& limits) {
+    faults luck = slow_luck(dice, limits);
     if (dice.one_in(2)) luck.resets = 0.01;
     if (dice.one_in(3)) luck.vanishings = 0.003;
     if (dice.one_in(3)) luck.partitions = 0.01;
@@ -78,7 +80,8 @@ public:
           lossless_(dice_.one_in(2)),
           limits_(any_bounds(dice_)),
           seed_(seed),
-          world_({.seed = seed, .faults = lossless_ ? slow_luck(dice_) : hostile_luck(dice_), .again = std::move(again)}) {}
+          world_(
+              {.seed = seed, .faults = lossless_ ? slow_luck(dice_, limits_) : hostile_luck(dice_, limits_), .again = std::move(again)}) {}
 
     mnet::simulation::verdict run() {
         mnet::mtcp::listen_options options{.loops = static_cast<unsigned>(1 + dice_.below(2)),

@@ -327,6 +327,9 @@ TEST(SimulationVerdict, SeesWhatTookTooLong) {
     EXPECT_FALSE(world.expect_within(start, 900ms, "a second passes in less"));
     world.jump(1min);
     EXPECT_TRUE(world.expect_within(start, 1s, "a jump of the clock is nobody's fault"));
+    const auto afterwards = world.elapsed();
+    world.run_for(1s);
+    EXPECT_FALSE(world.expect_within(afterwards, 900ms, "a jump before that is no excuse"));
 }
 
 TEST(SimulationVerdict, SeesWhatWasLeftOpen) {
@@ -357,56 +360,6 @@ TEST(SimulationSeed, ComesFromTheEnvironment) {
     ::setenv("MNET_SEED", "0x10", 1);
     EXPECT_EQ(simulation::seed_or(7), 16U);
     ::unsetenv("MNET_SEED");
-}
-
-// Clients with a loop of their own, in the thread of their server.
-
-TEST(SimulationBlockingClient, TalksToAServerOfTheSameThread) {
-    world world({});
-    {
-        auto server = world.listen({}, echo);
-        auto client = world.connect(server->address());
-        ASSERT_TRUE(client) << client.error().message();
-        ASSERT_TRUE(client->send("pub help"));
-        const auto reply = client->read();
-        ASSERT_TRUE(reply) << reply.error().message();
-        EXPECT_EQ(reply->text(), "pub help");
-        const auto late = client->read({.deadline = within(1h)});
-        EXPECT_EQ(late.error(), std::errc::timed_out);
-        EXPECT_GE(world.elapsed(), 1h);
-        EXPECT_TRUE(client->close().complete());
-        EXPECT_TRUE(server->stop(within(1s)).complete());
-    }
-    EXPECT_TRUE(world.finish());
-}
-
-TEST(SimulationBlockingClient, GetsItsAnswersHoweverSlowlyItReads) {
-    world world({.seed = 2});
-    const auto text_of = [](std::uint64_t number) { return std::to_string(number) + std::string(990, 'x'); };
-    {
-        auto server = world.listen({.unsent_bytes_max = 10'000}, echo_message);
-        auto client = world.connect(server->address());
-        ASSERT_TRUE(client);
-        constexpr std::uint64_t messages = 2000;
-        std::uint64_t sent = 0;
-        std::uint64_t received = 0;
-        while (received < messages) {
-            // Writes ahead until the server, that is not read, takes no more: then it has paused, and all of it still comes back.
-            while (sent < messages && client->send(text_of(sent))) ++sent;
-            const auto flushed = client->flush({.deadline = within(1s)});
-            if (flushed && sent < messages) continue;
-            const auto message = client->read({.deadline = within(60s)});
-            ASSERT_TRUE(message) << message.error().message();
-            ASSERT_EQ(message->text(), text_of(received));
-            ++received;
-        }
-        EXPECT_GT(server->statistics().pauses, 0U);
-        EXPECT_EQ(server->statistics().writes_refused, 0U);
-        EXPECT_TRUE(client->close().complete());
-        EXPECT_TRUE(server->stop(within(1s)).complete());
-    }
-    const auto verdict = world.finish();
-    EXPECT_TRUE(verdict) << verdict.report;
 }
 
 }  // namespace

@@ -6,7 +6,9 @@
 #include <array>
 #include <bit>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace mnet::inline v1::io::simulated {
 
@@ -21,7 +23,15 @@ public:
         }
     }
 
+    /// The next throws are these, a byte each; then the dice go on. They stay the caller's, until the last is thrown.
+    void follow(std::span<const std::byte> throws) noexcept { ordered_ = throws; }
+
     std::uint64_t next() noexcept {
+        if (!ordered_.empty()) {
+            const auto ordered = std::to_integer<std::uint64_t>(ordered_.front());
+            ordered_ = ordered_.subspan(1);
+            return ordered * 0x0101010101010101;  // as even in its high bits, where `chance` looks, as in its low ones
+        }
         const std::uint64_t thrown = std::rotl(state_[1] * 5, 7) * 9;
         const std::uint64_t shifted = state_[1] << 17;
         state_[2] ^= state_[0];
@@ -54,6 +64,7 @@ public:
 
 private:
     std::array<std::uint64_t, 4> state_{};
+    std::span<const std::byte> ordered_{};
 };
 
 }  // namespace mnet::inline v1::io::simulated

@@ -171,11 +171,17 @@ void world::cut_after(int handle, std::size_t bytes) {
     if (socket* const found = network_.find(handle)) found->cut_after = bytes;
 }
 
-void world::jump(std::chrono::nanoseconds duration) noexcept {
+void world::jump(std::chrono::nanoseconds duration) {
     network_.note("the clock jumped: ns", -1, duration.count());
     network_.count(&injections::clock_jumps);
-    jumped_ += duration;
     time_.advance_to(now() + duration);
+    skips_.push_back({.at = now(), .length = duration});
+}
+
+std::chrono::nanoseconds world::jumped(std::chrono::nanoseconds since) const noexcept {
+    std::chrono::nanoseconds all{0};
+    for (auto each = skips_.rbegin(); each != skips_.rend() && each->at > since; ++each) all += each->length;
+    return all;
 }
 
 void world::part(int one, int other, std::chrono::nanoseconds length) {

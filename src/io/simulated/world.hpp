@@ -22,6 +22,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <thread>
 #include <utility>
@@ -70,7 +71,7 @@ public:
     /// Resets the connection as soon as so many more bytes, sent by this end, have arrived.
     void cut_after(int handle, std::size_t bytes);
     /// The clock skips ahead; what was due in between happens late.
-    void jump(std::chrono::nanoseconds duration) noexcept;
+    void jump(std::chrono::nanoseconds duration);
     /// See faults::partitions; until `reunite`, or for so long.
     void part(int one, int other, std::chrono::nanoseconds length = never);
     void reunite(int one, int other) { network_.reunite(one, other); }
@@ -85,9 +86,12 @@ public:
     std::size_t kernel_sockets() const noexcept { return network_.sockets(); }
 
     const injections& injected() const noexcept { return network_.injected(); }
-    /// How far the clock has skipped by jumps, in all.
-    std::chrono::nanoseconds jumped() const noexcept { return jumped_; }
+    /// How far the clock has skipped by jumps since then.
+    std::chrono::nanoseconds jumped(std::chrono::nanoseconds since) const noexcept;
     void watch(observer* who) noexcept { network_.watch(who); }
+
+    /// See random::follow.
+    void follow(std::span<const std::byte> throws) noexcept { dice_.follow(throws); }
 
     /// The command that runs the same again, for reports. By default: MNET_SEED and what this process was started with.
     void remember_how(std::string command) { again_ = std::move(command); }
@@ -118,7 +122,11 @@ private:
     std::vector<simulated_loop*> loops_;
     std::map<int, std::move_only_function<void()>> calls_;
     int next_call_ = 0;
-    std::chrono::nanoseconds jumped_{0};
+    struct skip {
+        std::chrono::nanoseconds at;  // that it led to
+        std::chrono::nanoseconds length;
+    };
+    std::vector<skip> skips_;
     std::string again_;
     std::thread::id thread_ = std::this_thread::get_id();
     bool stepping_ = false;
