@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The example simulated_pubsub: its worlds hold, the same seed is the same run, and another one is not.
 set -euo pipefail
-# shellcheck source=tests/scripts/examples_support.bash
-source "$SOURCE_DIR/tests/scripts/examples_support.bash"
+# shellcheck source=tests/scripts/programs_support.bash
+source "$SOURCE_DIR/tests/scripts/programs_support.bash"
 
 simulated=$BUILD_DIR/examples/simulated_pubsub
 [[ -x $simulated ]] || exit 77
