@@ -5,6 +5,7 @@
 #include "mtcp/connection.hpp"
 #include "mtcp/resolver.hpp"
 #include "mtcp/sharing.hpp"
+#include "tls/thread.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -268,6 +269,7 @@ bool network_core::enlist(worker& blocking) {
 void network_core::run_blocking(worker& own) noexcept {
     while (!own.deserted()) own.run_once(io::never);
     own.tell_costs();
+    if (tls_ && *tls_) tls::leave_thread();
     const std::scoped_lock lock(mutex_);
     add_up(own);
     ended_accounts_.absorb(own.accounts());

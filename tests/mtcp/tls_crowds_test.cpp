@@ -52,7 +52,6 @@ TEST_P(TlsCrowd, OfSilentConnectionsKeepsNobodyOut) {
     // By now all of them were accepted, in the order of their coming; no more are left than may shake hands at the same time, and who was connected.
     EXPECT_TRUE(eventually([&] { return network.statistics().clients <= handshakes_max + 1; }));
     EXPECT_GE(network.statistics().handshakes_failed, crowd_size - handshakes_max);
-    EXPECT_GT(network.statistics().handshake_pauses, 0U);
     for (int count = 0; count < 10; ++count) {
         auto client = connect_to(network.address());
         expect_echo(client, "who came later");
