@@ -248,9 +248,14 @@ void network_core::serve_on_thread(worker& where, int handle, met* beside) noexc
     if (!enlist(*working)) return;  // stopping: the worker takes its connection with it
     try {
         // Detached: a handler that doesn't end can't be made to, and `stop` returns without it.
-        std::thread([core = shared_from_this(), own = std::move(own), fresh] {
+        std::thread([core = shared_from_this(), own = std::move(own), fresh, leaving = leaving_]() mutable {
             fresh->serve_blocking();
             core->run_blocking(*own);
+            own.reset();
+            core.reset();
+            tls::leave_thread();
+            leaving->fetch_sub(1);
+            leaving->notify_all();
         }).detach();
         where.accounts().add(entry::clients_accepted, 1);
     } catch (const std::system_error&) {  // no thread to be had
@@ -269,8 +274,8 @@ bool network_core::enlist(worker& blocking) {
 void network_core::run_blocking(worker& own) noexcept {
     while (!own.deserted()) own.run_once(io::never);
     own.tell_costs();
-    if (tls_ && *tls_) tls::leave_thread();
     const std::scoped_lock lock(mutex_);
+    leaving_->fetch_add(1);
     add_up(own);
     ended_accounts_.absorb(own.accounts());
     blocking_workers_.remove(&own);
@@ -341,6 +346,10 @@ farewell network_core::stop(mnet::deadline deadline) {
             }
         }
         farewell_.handlers_left += blocking_workers_.size();
+        lock.unlock();
+        // What those threads free last, OpenSSL's part of it above all, must not be freed while the process ends.
+        for (unsigned left = leaving_->load(); left != 0; left = leaving_->load()) leaving_->wait(left);
+        lock.lock();
     } else {
         lock.unlock();
         for (station& each : stations_) {

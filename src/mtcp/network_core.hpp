@@ -131,6 +131,8 @@ private:
     mutable std::mutex mutex_{};  // of all that follows
     std::condition_variable_any changed_{};
     std::list<worker*> blocking_workers_{};
+    /// Threads of blocking clients that are done, and have not ended yet. Theirs too: the last of them may be the last to know this core.
+    const std::shared_ptr<std::atomic<unsigned>> leaving_ = std::make_shared<std::atomic<unsigned>>(0U);
     ledger ended_accounts_{};  // of blocking workers that are gone
     farewell farewell_{};
     std::uint64_t reloads_ = 0;
