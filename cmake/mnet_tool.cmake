@@ -7,6 +7,7 @@ if(tool_sources)
     find_package(nlohmann_json REQUIRED)
 
     add_executable(mnet_tool ${tool_sources})
+    add_dependencies(mnet_tool mnet_simulation)  # installed with it
     mnet_settings(mnet_tool)
     set_target_properties(mnet_tool PROPERTIES OUTPUT_NAME mnet RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
     target_include_directories(mnet_tool PRIVATE
