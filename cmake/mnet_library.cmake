@@ -37,8 +37,11 @@ endfunction()
 add_library(mnet_objects OBJECT ${mnet_sources})
 mnet_describe(mnet_objects)
 if(MNET_PLANTED_BUG)  # only where one can be (src/base/planted.hpp), so that the rest is compiled once for all of them
-    foreach(name IN ITEMS connection connection_close outgoing wait)
-        set_property(SOURCE "${PROJECT_SOURCE_DIR}/src/mtcp/${name}.cpp" APPEND PROPERTY COMPILE_DEFINITIONS MNET_PLANTED_BUG=${MNET_PLANTED_BUG})
+    foreach(source IN LISTS mnet_sources)
+        file(STRINGS "${source}" places REGEX "is_planted" LIMIT_COUNT 1)
+        if(places)
+            set_property(SOURCE "${source}" APPEND PROPERTY COMPILE_DEFINITIONS MNET_PLANTED_BUG=${MNET_PLANTED_BUG})
+        endif()
     endforeach()
 endif()
 

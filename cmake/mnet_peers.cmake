@@ -61,7 +61,7 @@ add_peer(zeromq libzmq3-dev ${zeromq_target})
 find_package(nng QUIET CONFIG)
 set(nng_target NOTFOUND)
 if(TARGET nng::nng)
-    set(nng_target nng::nng)
+    set(nng_target nng::nng mnet_inside OpenSSL::SSL OpenSSL::Crypto)  # mnet's certificates, for TLS
 endif()
 add_peer(nng libnng-dev ${nng_target})
 

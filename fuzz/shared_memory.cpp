@@ -71,7 +71,7 @@ private:
 
     // The peer's ------------------------------------------------------------------------------------------------------------------
 
-    std::uint64_t& word_of_peer(std::uint64_t number) { return segment_.queue_of(theirs_)[number % shm::runs_max]; }
+    std::uint64_t& word_of_peer(std::uint64_t number) { return segment_.queue_of(theirs_)[number % shm::runs_max].word; }
 
     template <typename Number>
     static void store(Number& where, Number value) {
@@ -104,7 +104,7 @@ private:
                 scribble(segment_.data_of(input_.next<std::uint8_t>() % 2 == 0 ? ours_ : theirs_));
                 break;
             default:  // where only we write, and read nothing
-                store(segment_.queue_of(ours_)[input_.next<std::uint8_t>()], input_.next<std::uint64_t>());
+                store(segment_.queue_of(ours_)[input_.next<std::uint8_t>()].word, input_.next<std::uint64_t>());
                 store(segment_.state_of(ours_).taken, input_.next<std::uint64_t>());
         }
     }
@@ -113,9 +113,14 @@ private:
         const std::size_t bytes = segment_.sizes().side_bytes();
         const std::size_t offset = input_.next<std::uint32_t>() % bytes;
         const std::size_t length = 1 + input_.next<std::uint32_t>() % (bytes - offset);
-        const shm::run honest{.what = input_.next<std::uint8_t>() % 2 == 0 ? shm::run::kind::whole : shm::run::kind::piece,
-                              .offset = static_cast<std::uint32_t>(offset),
-                              .bytes = static_cast<std::uint32_t>(length)};
+        const std::uint8_t choice = input_.next<std::uint8_t>();
+        shm::run honest{.what = choice % 2 == 0 ? shm::run::kind::whole : shm::run::kind::piece,
+                        .offset = static_cast<std::uint32_t>(offset),
+                        .bytes = static_cast<std::uint32_t>(length)};
+        if (choice % 4 == 3) {
+            const auto beside = static_cast<std::uint32_t>(1 + honest.bytes % shm::beside_max);
+            honest = {.what = shm::run::kind::beside, .offset = 0, .bytes = beside};
+        }
         store(word_of_peer(told_), shm::pack(honest, shm::lap_of(told_)));
         ++told_;
     }
@@ -138,7 +143,8 @@ private:
         const bool holds_bytes = arrived.what == kind::whole || arrived.what == kind::piece;
         require(arrived.bytes.empty() != holds_bytes);
         if (!holds_bytes) return;
-        require(lies_in(arrived.bytes, segment_.data_of(theirs_)));
+        require(lies_in(arrived.bytes, segment_.data_of(theirs_)) ||
+                lies_in(arrived.bytes, std::as_bytes(std::span(segment_.queue_of(theirs_)))));
         for (const std::byte value : arrived.bytes) sum_ += std::to_integer<unsigned>(value);
     }
 
@@ -187,7 +193,7 @@ private:
         std::memset(window_.data() + used_, 0x5a, count);
         require(out_.unkept_bytes(window_.data() + used_ + count) == count);
         if (!out_.keep(window_.data() + used_ + count)) return;
-        used_ = static_cast<std::size_t>(out_.align() - window_.data());
+        used_ = static_cast<std::size_t>(out_.go_on() - window_.data());
         require(used_ <= window_.size());
     }
 

@@ -86,7 +86,7 @@ def fairness_cells():
 
 
 def tls_cells():
-    """Over one connection with TLS, where the plain program stays without; beside Asio's ssl::stream."""
+    """Over one connection with TLS, where the plain program stays without; beside Asio's ssl::stream and nng's."""
     return [Cell("stream", size, tls=True) for size in (64, 1 << 10, 16 << 10)] + [Cell("pingpong", 16, tls=True)]
 
 
@@ -104,7 +104,7 @@ class Contender:
 
     def does(self, cell):
         if cell.tls:
-            return self.name == "asio" or (self.is_mnet and self.name != "mnet-shared")
+            return self.name in ("asio", "nng") or (self.is_mnet and self.name != "mnet-shared")
         if self.name == "mnet-shared":
             return cell.work in ("stream", "pingpong")
         return self.is_mnet or cell.work != "latency"

@@ -226,7 +226,7 @@ private:
 
 int main(int argument_count, char** arguments) {
     using namespace mnet::bench::peers;
-    const asio_certificates certificates = make_asio_certificates();
+    const peer_certificates certificates = make_peer_certificates("asio");
     const peer asio_peer{.name = "asio",
                          .transports = {"tcp", "tls"},
                          .make_server = [&](const settings& chosen) -> std::unique_ptr<server> {

@@ -3,8 +3,6 @@
 
 #include "frames.hpp"
 
-#include <mnet/tls_certificates.hpp>
-
 #include <asio.hpp>
 #include <asio/ssl.hpp>
 
@@ -29,7 +27,7 @@ void use_one_suite(asio::ssl::context& context) {
 
 class asio_tls_server final : public server {
 public:
-    asio_tls_server(const settings& chosen, const asio_certificates& shown) : chosen_(chosen), counter_(chosen.size), buffer_(chosen.size) {
+    asio_tls_server(const settings& chosen, const peer_certificates& shown) : chosen_(chosen), counter_(chosen.size), buffer_(chosen.size) {
         use_one_suite(security_);
         security_.use_certificate_chain(asio::buffer(shown.certificate));
         security_.use_private_key(asio::buffer(shown.key), asio::ssl::context::pem);
@@ -90,7 +88,7 @@ private:
 
 class asio_tls_client final : public client {
 public:
-    asio_tls_client(const settings& chosen, const std::string& address, const asio_certificates& believed)
+    asio_tls_client(const settings& chosen, const std::string& address, const peer_certificates& believed)
         : chosen_(chosen), batch_(chosen.size), buffer_(chosen.size) {
         use_one_suite(security_);
         security_.add_certificate_authority(asio::buffer(believed.authority));
@@ -145,20 +143,11 @@ private:
 
 }  // namespace
 
-asio_certificates make_asio_certificates() {
-    namespace certificates = tls::certificates;
-    const auto authority = certificates::make_authority();
-    if (!authority) fail("asio", authority.error().message());
-    const auto made = certificates::make_server(*authority, {.names = {"localhost"}});
-    if (!made) fail("asio", made.error().message());
-    return {.authority = authority->certificate, .certificate = made->certificate, .key = made->key};
-}
-
-std::unique_ptr<server> make_asio_tls_server(const settings& chosen, const asio_certificates& shown) {
+std::unique_ptr<server> make_asio_tls_server(const settings& chosen, const peer_certificates& shown) {
     return std::make_unique<asio_tls_server>(chosen, shown);
 }
 
-std::unique_ptr<client> make_asio_tls_client(const settings& chosen, const std::string& address, const asio_certificates& believed) {
+std::unique_ptr<client> make_asio_tls_client(const settings& chosen, const std::string& address, const peer_certificates& believed) {
     return std::make_unique<asio_tls_client>(chosen, address, believed);
 }
 

@@ -2,6 +2,7 @@
 // TLS_AES_128_GCM_SHA256 (what mnet's connections choose, so that both encrypt alike), a chain that is verified, and frames batched by hand as
 // without TLS. Echoes over many connections are not written for it.
 #pragma once
+#include "peer_certificates.hpp"
 #include "peer_program.hpp"
 
 #include <memory>
@@ -9,15 +10,7 @@
 
 namespace mnet::bench::peers {
 
-/// The certificates of both ends; made before the processes part.
-struct asio_certificates {
-    std::string authority;
-    std::string certificate;
-    std::string key;
-};
-asio_certificates make_asio_certificates();
-
-std::unique_ptr<server> make_asio_tls_server(const settings& chosen, const asio_certificates& shown);
-std::unique_ptr<client> make_asio_tls_client(const settings& chosen, const std::string& address, const asio_certificates& believed);
+std::unique_ptr<server> make_asio_tls_server(const settings& chosen, const peer_certificates& shown);
+std::unique_ptr<client> make_asio_tls_client(const settings& chosen, const std::string& address, const peer_certificates& believed);
 
 }  // namespace mnet::bench::peers

@@ -1,13 +1,16 @@
 // nng (https://nng.nanomsg.org), over tcp and ipc: PAIR with queues of 128 messages for stream and ping-pong, as its perf/perf.c does with
 // remote_thr and remote_lat; for many clients REP with contexts that work in parallel, as its demo/reqrep, and one REQ that is dialed C times
-// with a context for each message in flight. nng_sendmsg hands a message over, its own threads do the rest.
+// with a context for each message in flight. nng_sendmsg hands a message over, its own threads do the rest. Over TLS the same PAIR, with a chain that is
+// verified: Debian's nng has Mbed TLS 2.28, which speaks TLS 1.2 and chooses its suite.
 #include "any_order.hpp"
+#include "peer_certificates.hpp"
 #include "peer_program.hpp"
 
 #include <nng/nng.h>
 #include <nng/protocol/pair0/pair.h>
 #include <nng/protocol/reqrep0/rep.h>
 #include <nng/protocol/reqrep0/req.h>
+#include <nng/supplemental/tls/tls.h>
 #include <unistd.h>
 
 #include <condition_variable>
@@ -57,6 +60,22 @@ nng_msg* receive(nng_socket socket) {
     return message;
 }
 
+nng_tls_config* tls_of_server(const peer_certificates& shown) {
+    nng_tls_config* made = nullptr;
+    check("TLS", nng_tls_config_alloc(&made, NNG_TLS_MODE_SERVER));
+    check("certificate", nng_tls_config_own_cert(made, shown.certificate.c_str(), shown.key.c_str(), nullptr));
+    return made;
+}
+
+nng_tls_config* tls_of_client(const peer_certificates& believed) {
+    nng_tls_config* made = nullptr;
+    check("TLS", nng_tls_config_alloc(&made, NNG_TLS_MODE_CLIENT));
+    check("authority", nng_tls_config_ca_chain(made, believed.authority.c_str(), nullptr));
+    check("name", nng_tls_config_server_name(made, "localhost"));
+    check("verification", nng_tls_config_auth_mode(made, NNG_TLS_AUTH_MODE_REQUIRED));
+    return made;
+}
+
 nng_socket pair_socket() {
     nng_socket made = NNG_SOCKET_INITIALIZER;
     check("socket", nng_pair0_open(&made));
@@ -89,7 +108,7 @@ private:
 
 class nng_server final : public server {
 public:
-    explicit nng_server(const settings& chosen) : chosen_(chosen) {
+    nng_server(const settings& chosen, const peer_certificates& shown) : chosen_(chosen), shown_(shown) {
         if (!many(chosen)) {
             socket_ = pair_socket();
             return;
@@ -100,15 +119,18 @@ public:
 
     std::string listen() override {
         const bool ipc = chosen_.transport == "ipc";
-        std::string wanted = ipc ? "abstract://bench-peer-nng-" + std::to_string(::getpid()) : "tcp://127.0.0.1:0";
+        const bool tls = chosen_.transport == "tls";
+        const std::string host = tls ? "tls+tcp://127.0.0.1:" : "tcp://127.0.0.1:";
+        const std::string wanted = ipc ? "abstract://bench-peer-nng-" + std::to_string(::getpid()) : host + "0";
         nng_listener listener = NNG_LISTENER_INITIALIZER;
         check("listen", nng_listener_create(&listener, socket_, wanted.c_str()));
         if (!ipc) check("no delay", nng_listener_set_bool(listener, NNG_OPT_TCP_NODELAY, true));
+        if (tls) check("TLS", nng_listener_set_ptr(listener, NNG_OPT_TLS_CONFIG, tls_of_server(shown_)));
         check("listen", nng_listener_start(listener, 0));
         if (ipc) return wanted;
         int port = 0;
         check("address", nng_listener_get_int(listener, NNG_OPT_TCP_BOUND_PORT, &port));
-        return "tcp://127.0.0.1:" + std::to_string(port);
+        return host + std::to_string(port);
     }
 
     receipt receive_stream(std::uint64_t count) override {
@@ -138,13 +160,14 @@ public:
 
 private:
     const settings& chosen_;
+    const peer_certificates& shown_;
     nng_socket socket_ = NNG_SOCKET_INITIALIZER;
     std::deque<answering> contexts_{};  // they don't move
 };
 
 class nng_client final : public client {
 public:
-    nng_client(const settings& chosen, const std::string& address)
+    nng_client(const settings& chosen, const std::string& address, const peer_certificates& believed)
         : chosen_(chosen), source_(chosen.size, std::byte{0x5a}), round_(chosen.size) {
         if (many(chosen)) {
             check("socket", nng_req0_open(&socket_));
@@ -157,7 +180,8 @@ public:
         for (std::size_t index = 0; index < chosen.clients; ++index) {
             nng_dialer dialer = NNG_DIALER_INITIALIZER;
             check("connect", nng_dialer_create(&dialer, socket_, address.c_str()));
-            if (chosen.transport == "tcp") check("no delay", nng_dialer_set_bool(dialer, NNG_OPT_TCP_NODELAY, true));
+            if (chosen.transport != "ipc") check("no delay", nng_dialer_set_bool(dialer, NNG_OPT_TCP_NODELAY, true));
+            if (chosen.transport == "tls") check("TLS", nng_dialer_set_ptr(dialer, NNG_OPT_TLS_CONFIG, tls_of_client(believed)));
             check("connect", nng_dialer_start(dialer, 0));
         }
     }
@@ -238,6 +262,7 @@ private:
 };
 
 std::optional<std::string> cannot(const settings& chosen) {
+    if (chosen.transport == "tls" && many(chosen)) return "its TLS is measured over one connection";
     if (chosen.spin) return "its sockets are read and written by threads of its own, which always sleep";
     return std::nullopt;
 }
@@ -248,11 +273,12 @@ std::optional<std::string> cannot(const settings& chosen) {
 
 int main(int argument_count, char** arguments) {
     using namespace mnet::bench::peers;
-    const peer nng{
-        .name = "nng",
-        .transports = {"tcp", "ipc"},
-        .make_server = [](const settings& chosen) { return std::make_unique<nng_server>(chosen); },
-        .make_client = [](const settings& chosen, const std::string& address) { return std::make_unique<nng_client>(chosen, address); },
-        .cannot = cannot};
+    const peer_certificates certificates = make_peer_certificates("nng");
+    const peer nng{.name = "nng",
+                   .transports = {"tcp", "ipc", "tls"},
+                   .make_server = [&](const settings& chosen) { return std::make_unique<nng_server>(chosen, certificates); },
+                   .make_client = [&](const settings& chosen,
+                                      const std::string& address) { return std::make_unique<nng_client>(chosen, address, certificates); },
+                   .cannot = cannot};
     return run_peer(nng, argument_count, arguments);
 }

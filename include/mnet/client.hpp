@@ -18,6 +18,7 @@
 #include <mnet/error.hpp>
 #include <mnet/message.hpp>
 #include <mnet/operation.hpp>
+#include <mnet/overload.hpp>
 #include <mnet/peer.hpp>
 #include <mnet/statistics.hpp>
 #include <mnet/writer.hpp>
@@ -38,6 +39,7 @@ namespace mnet::inline v1 {
 
 class read_awaiter;
 class flush_awaiter;
+class room_awaiter;
 class close_awaiter;
 
 /// How long `close` drains when it isn't told.
@@ -81,10 +83,11 @@ public:
 
     // Writing ---------------------------------------------------------------------------------------------------------------------
 
-    /// Room for one message of at most `bytes`, in place. Commit it before the next write. Never waits.
+    /// Room for one message of at most `bytes`, in place. Commit it before the next write. Never waits, but at the bound where it was told to.
     ///
-    /// Errors also: errc::would_block (more than `unsent_bytes_max` are unsent), errc::message_too_large (more than `message_bytes_max`),
-    ///              std::errc::not_enough_memory.
+    /// Errors also: errc::would_block (more than `unsent_bytes_max` are unsent), or what else the client does at its bound (mnet/overload.hpp):
+    ///              errc::message_dropped, errc::too_slow, and, of `at_bound::block` alone, std::errc::timed_out after a wait;
+    ///              errc::message_too_large (more than `message_bytes_max`), std::errc::not_enough_memory.
     result<writer> write(std::size_t bytes) noexcept {
         if (!fits(bytes)) [[unlikely]] {
             if (auto room = transport_->make_room(bytes); !room) return std::unexpected(room.error());
@@ -123,6 +126,18 @@ public:
     /// As `flush`, for coroutines, where it does wait. One at a time a client.
     flush_awaiter async_flush(operation op = {}) noexcept;
 
+    /// Waits until no more than `unsent_bytes_max` are unsent: then a write finds room. On a loop it can't wait, and says
+    /// errc::blocks_the_loop when there is none. Errors also: std::errc::timed_out, std::errc::operation_canceled, errc::reconnecting (away).
+    result<> wait_for_room(const operation& op = {}) noexcept;
+
+    /// As `wait_for_room`, for coroutines, where it does wait; once it has to, until half of the bound has left. With `at_bound::block` the deadline
+    /// is `overload::patience` where none is given. Not at the same time as `async_flush`.
+    room_awaiter async_wait_for_room(operation op = {}) noexcept;
+
+    /// What happens at this client's bound from now on, in place of what its network's or its own options say. Allocates.
+    /// Errors: std::errc::not_enough_memory.
+    result<> set_overload(const overload& option) noexcept;
+
     // Ending ----------------------------------------------------------------------------------------------------------------------
 
     /// Sends all that is committed, half-closes, and waits until the peer's kernel has acknowledged it all, until the deadline at most;
@@ -139,6 +154,10 @@ public:
     /// committed and not sent, is dropped first (`statistics` keeps counting). Errors: as `mtcp::connect`;
     /// std::errc::operation_not_supported (a network's client), errc::blocks_the_loop.
     result<> reconnect(std::string_view address = {});
+
+    /// What became of what was committed when the connection was last lost, for clients that return by themselves (`connect_options::reconnect`):
+    /// complete with the return, summed over several losses until a read has told errc::reconnected. Else what `close` has told.
+    delivery last_delivery() const noexcept { return transport_->last_delivery(); }
 
     // Looking ---------------------------------------------------------------------------------------------------------------------
 
@@ -158,11 +177,15 @@ public:
     /// Committed and not yet with the kernel, lengths included.
     std::uint64_t unsent_bytes() const noexcept { return transport_->unsent_bytes(); }
     client_statistics statistics() const noexcept { return transport_->statistics(); }
+    /// What became of what was committed since it connected, or reconnected last: of one that has ended, for good; else as it is known now, and
+    /// `pending`. Asks the kernel.
+    delivery delivered() const noexcept { return transport_->delivered(); }
     /// System calls that its loop made so far (a blocking client has a loop of its own).
     std::uint64_t system_calls() const noexcept { return transport_->system_calls(); }
     /// What its loop and all clients on it have done so far. `clients` is not counted.
     network_statistics loop_statistics() const noexcept { return transport_->loop_statistics(); }
-    /// One sentence on the state it is in, for people: what it waits for, and how much is queued.
+    /// One sentence on the state it is in, for people: whether it is blocked, since when and why (the peer does not read, the network is silent),
+    /// how much is queued, and when it will be given up. Asks the kernel; allocates.
     std::string explain() const { return transport_->explain(); }
 
     /// A handle to this client, for other threads and other clients' handlers. Allocates at the first call.
@@ -214,7 +237,7 @@ public:
 
 namespace detail {
 
-/// What the three awaiters share: a wait that is withdrawn when its coroutine is destroyed before it ended.
+/// What the awaiters share: a wait that is withdrawn when its coroutine is destroyed before it ended.
 class waiting {
 public:
     waiting(const waiting&) = delete;
@@ -288,6 +311,25 @@ private:
     using waiting::waiting;
 };
 
+class [[nodiscard]] room_awaiter : detail::waiting {
+public:
+    bool await_ready() const noexcept { return false; }
+    bool await_suspend(std::coroutine_handle<> handle) noexcept {
+        handle_ = handle;
+        const bool suspended = transport_->start_room(handle, op_);
+        if (!suspended) handle_ = {};
+        return suspended;
+    }
+    result<> await_resume() noexcept {
+        handle_ = {};
+        return transport_->finish_room();
+    }
+
+private:
+    friend class client;
+    using waiting::waiting;
+};
+
 class [[nodiscard]] close_awaiter : detail::waiting {
 public:
     bool await_ready() const noexcept { return false; }
@@ -309,6 +351,7 @@ private:
 
 inline read_awaiter client::async_read(operation op) noexcept { return {*transport_, op}; }
 inline flush_awaiter client::async_flush(operation op) noexcept { return {*transport_, op}; }
+inline room_awaiter client::async_wait_for_room(operation op) noexcept { return {*transport_, op}; }
 inline close_awaiter client::async_close(operation op) noexcept { return {*transport_, op}; }
 
 }  // namespace mnet::inline v1

@@ -48,6 +48,21 @@ enum class errc {
     handler_threw,
     /// A peer in shared memory wrote what no mnet writes there: it is broken, or hostile. Its connection was closed.
     protocol_violation,
+    /// The peer, or the way to it, is dead: it acknowledged nothing, and answered no probe, for as long as it may (`dead_after`), whatever the
+    /// kernel calls that (ETIMEDOUT, EHOSTUNREACH, ENETUNREACH). A deadline of one's own is std::errc::timed_out.
+    peer_silent,
+    /// A message began to arrive, and did not end within `message_timeout`.
+    message_too_slow,
+    /// The connection was lost and is being made anew (`connect_options::reconnect`): what should have been written was not taken.
+    reconnecting,
+    /// Once after each return, by the first read, or under `fail_fast` by the first write if that comes before: the connection was lost, and is there
+    /// again. All that came before the loss was read; what was written before it may or may not have arrived: `client::last_delivery` has the
+    /// account. Not a failure: read, or write, again.
+    reconnected,
+    /// The client is at its bound, and the message was dropped and counted, as its option says (mnet/overload.hpp). Not to be written again.
+    message_dropped,
+    /// The client's unsent bytes were above `overload::soft_bytes` for too long; it was closed.
+    too_slow,
 };
 
 /// The category of `errc`; its name is "mnet". Messages say what happened and what to do.

@@ -1,6 +1,7 @@
 // The whole of mnet.
 #pragma once
 #include <mnet/address.hpp>
+#include <mnet/budget.hpp>
 #include <mnet/buffer.hpp>
 #include <mnet/client.hpp>
 #include <mnet/diagnostics.hpp>
@@ -10,7 +11,9 @@
 #include <mnet/mtcp/loop.hpp>
 #include <mnet/mtcp/network.hpp>
 #include <mnet/mtcp/options.hpp>
+#include <mnet/observer.hpp>
 #include <mnet/operation.hpp>
+#include <mnet/overload.hpp>
 #include <mnet/peer.hpp>
 #include <mnet/statistics.hpp>
 #include <mnet/task.hpp>

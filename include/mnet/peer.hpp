@@ -24,8 +24,10 @@ public:
 
     /// Posts a message: copies it, and its client's own loop sends it, in order with other posts of the same thread.
     ///
-    /// Errors: errc::already_closed; errc::would_block (posts not yet taken over plus this one exceed the client's `unsent_bytes_max`; an
-    /// empty mailbox takes one message of any size); errc::message_too_large. Nothing was posted then.
+    /// Errors: errc::already_closed; errc::message_too_large; errc::would_block, or errc::message_dropped where the client drops the newest, when
+    /// posts not yet taken over plus this one exceed the client's `unsent_bytes_max` (an empty mailbox takes one message of any size). Nothing was
+    /// posted then. A client that drops the oldest drops the oldest post. What was posted and is at the client's bound then is up to its
+    /// `overload`.
     result<> send(std::span<const std::byte> bytes) const;
     result<> send(std::string_view text) const { return send(std::as_bytes(std::span(text))); }
 

@@ -17,9 +17,12 @@ struct client_statistics {
     std::uint64_t wire_bytes_sent = 0;      // taken by the kernel, lengths included; of TLS its records
     std::uint64_t wire_bytes_received = 0;  // taken from the kernel, lengths included
     std::uint64_t unsent_bytes = 0;         // committed and not yet taken by the kernel: a level, not a count
-    std::uint64_t writes_refused = 0;       // times that `write` said would_block
+    std::uint64_t writes_refused = 0;       // times that `write`, or a post, said would_block; or timed_out, where it waits
     std::uint64_t pauses = 0;               // times that reading stopped because of unsent bytes (per-message handlers)
     std::uint64_t reconnects = 0;           // successful ones
+    std::uint64_t messages_dropped = 0;     // at the bound (mnet/overload.hpp); counted as sent, too
+    std::uint64_t payload_bytes_dropped = 0;
+    std::uint64_t gaps = 0;  // places where these were, one after the other; with a marker each, where one was asked for
 };
 
 /// What a network's loops and clients have done; or one loop, where it is asked. Clients that are gone are included.
@@ -45,30 +48,54 @@ struct network_statistics {
     std::uint64_t wire_bytes_received = 0;
     std::uint64_t writes_refused = 0;
     std::uint64_t pauses = 0;
+    std::uint64_t messages_dropped = 0;
+    std::uint64_t payload_bytes_dropped = 0;
+    std::uint64_t gaps = 0;
+    std::uint64_t clients_too_slow = 0;       // closed with errc::too_slow; of clients_failed
+    std::uint64_t overloaded_client = 0;      // the id of the client that met its bound last; 0: none has
     std::uint64_t system_calls = 0;           // made by the network's loops
     std::uint64_t memory_requests = 0;        // times that the loops' pools of message memory asked the system for some
     std::uint64_t memory_in_use_bytes = 0;    // what these pools have lent to clients: a level
     std::uint64_t memory_retained_bytes = 0;  // what they keep for the next client: a level
 };
 
-/// What became of the bytes that were committed, at a close.
+/// What became of what was committed on a connection. `client::close` gives it, `client::delivered` and an observer tell it of every end.
+///
+/// Each message that was committed since the connection was made, and not dropped by its overload policy, is in exactly one of three accounts.
+/// Bytes are wire bytes, lengths included; of TLS its records.
+///   acknowledged     the peer's kernel has confirmed all of it (SIOCOUTQ, tcp(7)). What it does with it then, and whether its program reads it
+///                    before it ends, no transport can know.
+///   unacknowledged   all of it is with our kernel, or may be (a send that io_uring has not answered), and the peer's has not confirmed it: it may
+///                    have arrived, or not. Messages that were sent together are known together: where the confirmation ends among them, all of
+///                    them count here, so this is the most that can be missing (of a window at the most: 256 KiB).
+///   unsent           it never left, or only in part: the peer can't have read it.
+/// So the peer has received at least `messages_acknowledged`, and read at most these and `messages_unacknowledged`, the first ones first.
+///
+/// Over a Unix socket, what has left is acknowledged: it lies with the peer's socket. In shared memory the same holds while the peer lives; of a
+/// peer that is gone, what it was not through with is unacknowledged.
 struct delivery {
-    std::uint64_t bytes_acknowledged = 0;    // the peer's kernel has them (wire bytes)
-    std::uint64_t bytes_unacknowledged = 0;  // our kernel has them, the peer's has not confirmed
-    std::uint64_t bytes_unsent = 0;          // never left
-    std::uint64_t messages_unsent = 0;       // never left, or only in part
-    bool pending = false;                    // the close goes on elsewhere, and this is what is known by now
+    std::uint64_t messages_acknowledged = 0;
+    std::uint64_t messages_unacknowledged = 0;
+    std::uint64_t messages_unsent = 0;
+    std::uint64_t bytes_acknowledged = 0;
+    std::uint64_t bytes_unacknowledged = 0;
+    std::uint64_t bytes_unsent = 0;
+    std::uint64_t bytes_unread = 0;  // the other way: arrived in this process until the close had ended, and thrown away
+    bool pending = false;            // the connection is open, or its close goes on elsewhere: this is what is known by now
 
-    /// Nothing that was committed is missing at the peer's kernel. Whether its program reads it, no transport can know.
-    bool complete() const noexcept { return !pending && bytes_unacknowledged == 0 && bytes_unsent == 0; }
+    /// No message is missing at the peer's kernel.
+    bool complete() const noexcept { return !pending && messages_unacknowledged == 0 && messages_unsent == 0; }
 };
 
 /// What `network::stop` did.
 struct farewell {
-    std::uint64_t clients_drained = 0;  // got all that was committed for them
-    std::uint64_t clients_cut = 0;      // closed by the deadline with bytes unsent
-    std::uint64_t bytes_cut = 0;        // those bytes
-    std::uint64_t handlers_left = 0;    // blocking handlers that had not returned; their threads end with the handler
+    std::uint64_t clients_drained = 0;          // got all that was committed for them
+    std::uint64_t clients_cut = 0;              // closed by the deadline with bytes unsent
+    std::uint64_t bytes_cut = 0;                // those bytes
+    std::uint64_t messages_cut = 0;             // and messages: delivery::messages_unsent, summed
+    std::uint64_t messages_unacknowledged = 0;  // as in delivery, summed
+    std::uint64_t bytes_unread = 0;             // as in delivery: what had arrived from clients, and nobody read
+    std::uint64_t handlers_left = 0;            // blocking handlers that had not returned; their threads end with the handler
     bool complete() const noexcept { return clients_cut == 0 && handlers_left == 0; }
 };
 

@@ -73,6 +73,11 @@ public:
     /// Gives all that is kept back to the system.
     void trim() noexcept;
 
+    /// Whether `bytes`, held by `holder`, are so few that a block acquired for them is worth the move.
+    bool is_worth_a_move(const block& holder, std::size_t bytes) const noexcept {
+        return bytes <= holder.capacity / 8 && total_for(bytes) < sizeof(block) + holder.capacity;
+    }
+
     std::size_t window_bytes() const noexcept { return window_bytes_; }
 
     /// Bytes of acquired blocks, headers and rounding included.

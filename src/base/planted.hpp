@@ -11,7 +11,8 @@ enum class bug : std::uint8_t {
     lost_remainder,       // of a send that took less than it was offered, the rest counts as sent
     off_by_one_at_bound,  // one byte more than unsent_bytes_max is not above it
     missed_deadline,      // a wait that is shorter than a tick of the timers never ends by itself
-    double_delivery       // what was received and not read is kept over a reconnect
+    double_delivery,      // what was received and not read is kept over a reconnect
+    sent_again            // what an engine was offered when the connection was lost, and may have sent, is kept for the next one
 };
 
 #ifdef MNET_PLANTED_BUG

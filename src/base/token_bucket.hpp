@@ -25,9 +25,6 @@ public:
     /// Whether there is one or not: then the next waits for two.
     void take(std::chrono::nanoseconds now) noexcept { filled_ = std::max(filled_, now) + each_; }
 
-    /// What was taken was not used.
-    void give_back() noexcept { filled_ -= each_; }
-
 private:
     std::chrono::nanoseconds each_;
     std::chrono::nanoseconds ahead_max_;

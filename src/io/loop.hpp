@@ -42,6 +42,7 @@ struct registration : base::list_hook<> {
     bool connecting = false;
     bool closing = false;
     bool ended = false;  // the peer finished or failed: the next receive says which
+    bool once = false;   // it is received from as `receive_once` has it
     std::span<const std::byte> sending{};
 
     // What an engine has with the kernel that answers by itself (io/uring).
@@ -106,7 +107,7 @@ struct listen_settings {
 
 /// Zero means: leave the kernel's default.
 struct stream_settings {
-    std::chrono::milliseconds keep_alive{0};    // silence after which the peer is lost; probes begin at half of it (tcp(7))
+    std::chrono::milliseconds keep_alive{0};    // silence after which the peer is lost; probes begin at half of it (tcp(7)); 0: none
     std::chrono::milliseconds user_timeout{0};  // unacknowledged bytes older than this end the connection (RFC 5482)
 };
 
@@ -158,10 +159,20 @@ public:
     /// Opens a connection; answered by `connected`. `close` withdraws it.
     virtual void connect(stream& stream, const endpoint& where) noexcept = 0;
 
+    /// Gives up an open stream of which nothing is asked; no answer follows. Its handle is the caller's: for `attach` or `discard`, on this loop.
+    virtual int release(stream& stream) noexcept = 0;
+
     virtual void configure(stream& stream, const stream_settings& settings) noexcept = 0;
 
     /// Asks for bytes; answered by `lend` and `received`, once there are some. Idempotent while unanswered.
     virtual void receive(stream& stream) noexcept = 0;
+
+    /// The same, of a stream that is released when it is answered, or asked for more this way: an engine keeps nothing of it with the kernel, and
+    /// takes no byte beyond the answer. From its `attach` on, and never after a `receive`.
+    void receive_once(stream& stream) noexcept {
+        stream.once = true;
+        receive(stream);
+    }
 
     /// Withdraws a `receive` that was not answered.
     virtual void cancel_receive(stream& stream) noexcept = 0;
@@ -184,6 +195,9 @@ public:
 
     /// How many bytes were sent that the peer's kernel has not acknowledged (SIOCOUTQ, tcp(7)).
     virtual std::size_t unacknowledged_bytes(const stream& stream) const noexcept = 0;
+
+    /// Of a send that is not answered yet, how many bytes the kernel may have taken all the same. A send that waits for room has sent none.
+    virtual std::size_t sent_unanswered_bytes_max(const stream&) const noexcept { return 0; }
 
     virtual result<endpoint> local_endpoint(const stream& stream) const noexcept = 0;
     virtual result<endpoint> remote_endpoint(const stream& stream) const noexcept = 0;
@@ -213,6 +227,9 @@ public:
     /// Answers what can be answered, runs what is due, and returns; sleeps first where there is nothing, until `until` at most.
     /// `until` in the past never sleeps.
     virtual void run_once(std::chrono::nanoseconds until) noexcept = 0;
+
+    /// For spreading things in time and order; no secret.
+    virtual std::uint64_t random() noexcept;
 
     const counters& counted() const noexcept { return counters_; }
 

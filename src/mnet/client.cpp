@@ -50,6 +50,10 @@ result<> client::wait(const operation& op) noexcept {
 
 result<> client::flush(const operation& op) noexcept { return transport_->flush(op); }
 
+result<> client::wait_for_room(const operation& op) noexcept { return transport_->wait_for_room(op); }
+
+result<> client::set_overload(const overload& option) noexcept { return transport_->set_overload(option); }
+
 delivery client::close(const operation& op) noexcept { return transport_->close(op); }
 
 result<> client::reconnect(std::string_view address) { return transport_->reconnect(address); }

@@ -40,6 +40,19 @@ const char* describe(errc code) noexcept {
             return "the handler threw an exception and its client was closed; catch it in the handler";
         case errc::protocol_violation:
             return "the peer broke the rules of the shared memory and was cut off; don't trust it, or connect with shared_memory off";
+        case errc::peer_silent:
+            return "the peer was silent for too long: it, or the way to it, is dead; reconnect, or allow for more with dead_after";
+        case errc::message_too_slow:
+            return "a message began to arrive and did not end in time; if the line is that slow, raise message_timeout";
+        case errc::reconnecting:
+            return "the connection was lost and is being made anew; nothing was taken: write again later, or wait with read";
+        case errc::reconnected:
+            return "the connection was lost, and is there again; ask again what was not answered, and read again";
+        case errc::message_dropped:
+            return "the client is at its bound and the message was dropped; it is counted in messages_dropped";
+        case errc::too_slow:
+            return "the peer read too slowly for too long, and was cut off; raise unsent_bytes_max or overload.patience if it should not "
+                   "be";
     }
     return "not an error code of mnet";
 }

@@ -4,7 +4,6 @@
 #include "mnet/mailbox.hpp"
 
 #include <utility>
-#include <vector>
 
 namespace mnet::inline v1 {
 
@@ -12,7 +11,7 @@ peer::peer(std::shared_ptr<detail::mailbox> box) noexcept : box_(std::move(box))
 
 result<> peer::send(std::span<const std::byte> bytes) const {
     if (!box_) return failure(errc::already_closed);
-    return box_->post(std::make_shared<const std::vector<std::byte>>(bytes.begin(), bytes.end()));
+    return box_->post(detail::make_posted_message(bytes, box_->limits().budget));
 }
 
 void peer::close() const {

@@ -11,6 +11,7 @@ namespace mnet::inline v1::mtcp::detail {
 namespace {
 
 constexpr std::chrono::milliseconds retry_after{100};
+constexpr std::chrono::milliseconds look_after{1};
 
 }  // namespace
 
@@ -23,7 +24,12 @@ acceptor::acceptor(worker& worker, network_core& network, door which) noexcept
 result<io::endpoint> acceptor::listen(const io::endpoint& where, const io::listen_settings& settings) {
     auto bound = worker_.loop().listen(*this, where, settings);
     if (!bound) return bound;
-    if (which_ == door::front) worker_.on_leave([this] { resume(); });
+    // By the timer: who waited for a handshake doesn't begin it inside another's end.
+    if (which_ == door::front) {
+        worker_.on_leave([this] {
+            if (paused_) worker_.loop().set(retry_, worker_.loop().now());
+        });
+    }
     worker_.loop().accept(*this);
     return bound;
 }
@@ -40,6 +46,7 @@ void acceptor::accepted(result<int> client) noexcept {
         paused_ = true;
         worker_.accounts().add(entry::accept_pauses, 1);
         worker_.loop().set(retry_, worker_.loop().now() + retry_after);
+        network_.make_room(worker_);
         return;
     }
     if (which_ == door::front) {
@@ -54,6 +61,7 @@ void acceptor::accepted(result<int> client) noexcept {
 void acceptor::go_on() noexcept {
     if (!open()) return;
     const auto wait = network_.wait_to_accept(worker_);
+    if (!open()) return;  // a handler that has begun may have stopped the network
     if (wait.count() == 0) {
         paused_ = false;
         worker_.loop().accept(*this);
@@ -63,10 +71,15 @@ void acceptor::go_on() noexcept {
     worker_.loop().set(retry_, worker_.loop().now() + wait);
 }
 
+/// The first look is by the timer, too: a handshake doesn't begin inside another's bytes.
+void acceptor::hold() noexcept {
+    if (!open() || std::exchange(paused_, true)) return;
+    worker_.accounts().add(entry::handshake_pauses, 1);
+    worker_.loop().set(retry_, worker_.loop().now() + look_after);
+}
+
 void acceptor::resume() noexcept {
-    if (!paused_) return;
-    worker_.loop().cancel(retry_);
-    go_on();
+    if (paused_) go_on();
 }
 
 }  // namespace mnet::inline v1::mtcp::detail

@@ -20,6 +20,9 @@ public:
     result<io::endpoint> listen(const io::endpoint& where, const io::listen_settings& settings);
     void close() noexcept;
 
+    /// Accepts no more until handshakes that wait have begun.
+    void hold() noexcept;
+
 private:
     void accepted(result<int> client) noexcept override;
     void go_on() noexcept;

@@ -1,9 +1,10 @@
-// A connection's life in turns of its loop: the handler's run, bytes in, bytes out, and posts from other threads.
+// A connection's life in turns of its loop: the handler's run, bytes in, and bytes out.
 #include "mtcp/connection.hpp"
 
 #include "base/assert.hpp"
 #include "base/planted.hpp"
 #include "mtcp/network_core.hpp"
+#include "mtcp/silence.hpp"
 
 #include <algorithm>
 #include <memory>
@@ -13,11 +14,10 @@ namespace mnet::inline v1::mtcp::detail {
 
 connection::connection(worker& worker, std::uint64_t id, role whose, shape how, const limits& limits)
     : transport(limits.message_bytes_max),
+      connection_state(whose, how),
       worker_(worker),
       id_(id),
-      dialed_(whose == role::owned ? std::make_unique<dialing>(dialing{.bounds = limits}) : nullptr),
-      role_(whose),
-      shape_(how),
+      dialed_(whose == role::owned ? new dialing{.bounds = limits} : nullptr),
       out_(send, worker.pool(), limits.unsent_bytes_max),
       in_(receive, worker.pool()) {
     if (role_ == role::served) std::construct_at(&client_, client_access::make(*this));
@@ -41,26 +41,11 @@ connection::~connection() {
 
 void connection::adopt(std::unique_ptr<worker> own) noexcept { dialed_->own_worker = std::move(own); }
 
-result<> connection::attach(int accepted) noexcept {
-    auto attached = worker_.loop().attach(*this, accepted);
-    if (attached) opened();
-    return attached;
-}
-
-void connection::opened() noexcept {
-    phase_ = phase::open;
-    input_end_ = output_failure_ = close_reason_ = {};
-    const auto local = worker_.loop().local_endpoint(*this);
-    unix_ = local && local->is_unix();
-    if (limits_in_force().dead_after.count() > 0 && !unix_) {
-        worker_.loop().configure(*this, {.keep_alive = limits_in_force().dead_after, .user_timeout = limits_in_force().dead_after});
-    }
-}
-
 void connection::serve() noexcept {
     const turn turn(worker_);
     worker_.network()->enter(*this);
-    if (worker_.stopping()) {
+    tell_of_beginning();
+    if (is_stopping()) {
         end(std::make_error_code(std::errc::operation_canceled));
     } else if (shape_ == shape::messages) {
         if (secure_) {
@@ -100,6 +85,7 @@ void connection::serve_blocking() noexcept {
     if ((memory_ || secure_) && !wait_for_greeting()) return;
     handler_running_ = true;
     worker_.network()->enter(*this);
+    tell_of_beginning();
     const std::error_code reason = outcome_of([this] { return worker_.network()->blocking()(client_); });
     handler_running_ = false;
     own();
@@ -112,11 +98,15 @@ void connection::serve_blocking() noexcept {
 
 /// Whether the peer came; else the connection ends by itself.
 bool connection::wait_for_greeting() noexcept {
-    if (secure_) greet();
+    handler_running_ = true;  // it may end and close in one turn of the loop, and is looked at behind it
+    if (secure_) begin_handshake();
     const bool& greeted = memory_ ? memory_->greeted : secure_->greeted;
     while (phase_ == phase::open && !greeted && !worker_.stopping()) worker_.loop().run_once(io::never);
-    if (!greeted && phase_ == phase::open) leave_stream();
-    return greeted;
+    handler_running_ = false;
+    if (greeted && phase_ == phase::open) return true;
+    if (phase_ == phase::open) leave_stream();
+    if (phase_ == phase::closed) let_go();
+    return false;
 }
 
 template <typename Handler>
@@ -135,11 +125,8 @@ std::error_code connection::outcome_of(Handler handler) noexcept {
 std::span<std::byte> connection::lend() noexcept {
     if (memory_) return memory_->bells;
     borrow();
+    if (phase_ > phase::open) return worker_.room_for_waste();  // what still comes is thrown away
     if (secure_) return lend_for_ciphertext();
-    if (phase_ != phase::open) {  // draining: what still comes is thrown away
-        receive = {};
-        in_.drop();
-    }
     if (decoder.ready(receive)) return in_.lend(1);
     const wire::decoded next = decoder.next(receive);
     return in_.lend(next.bytes_missing);
@@ -150,9 +137,10 @@ void connection::take_input(const result<std::size_t>& bytes) noexcept {
         take_ciphertext(bytes);
         if (phase_ == phase::open) (void)decrypt();
     } else if (!bytes) {
-        input_end_ = bytes.error();
+        input_end_ = told_apart(bytes.error());
     } else if (*bytes == 0) {
-        input_end_ = make_error_code(errc::end_of_stream);
+        // A kernel tells its error once: who sent may have heard it already.
+        input_end_ = make_error_code(output_failure_ == errc::peer_silent ? errc::peer_silent : errc::end_of_stream);
     } else {
         in_.received(*bytes);
         counted_.wire_bytes_received += *bytes;
@@ -171,14 +159,12 @@ void connection::received(result<std::size_t> bytes) noexcept {
         input_end_ ? handshake_failed(input_end_) : shake_hands();
         return;
     }
-    take_input(bytes);
     if (phase_ == phase::draining) {
-        receive = {};
-        if (input_end_) return;
-        worker_.loop().receive(*this);
-    } else if (phase_ == phase::open) {
-        input_arrived();
+        throw_away(bytes);
+        return;
     }
+    take_input(bytes);
+    if (phase_ == phase::open) input_arrived();
 }
 
 void connection::input_arrived() noexcept {
@@ -186,6 +172,7 @@ void connection::input_arrived() noexcept {
         pull();
     } else if (reading_.active()) {
         if (decoder.ready(receive) || has_more() || input_end_) {
+            if (input_end_ && lost_to_reader()) return;
             turn_ends_at = decoder.messages() + messages_a_turn_max;
             reading_.finish(worker_, {});
         } else {
@@ -201,6 +188,8 @@ std::error_code connection::why_no_more() noexcept {
     if (at_end != errc::end_of_stream && at_end != errc::truncated) return make_error_code(at_end);  // corrupt
     if (!input_end_) return {};
     const bool inside_a_frame = at_end == errc::truncated;
+    // A reset is told once (socket(7), SO_ERROR): if to a send, a receive sees the end alone.
+    if (!inside_a_frame && input_end_ == errc::end_of_stream && output_failure_ == std::errc::connection_reset) return output_failure_;
     if (input_end_ == errc::end_of_stream || (inside_a_frame && input_end_ == std::errc::connection_reset)) return make_error_code(at_end);
     return input_end_;
 }
@@ -217,7 +206,7 @@ void connection::pull() noexcept {
             go_on_later();
             return;
         }
-        if (memory_ && receive.empty()) (void)take_run();
+        if (memory_ && receive.empty() && memory_->in.has_next()) (void)take_run();
         const wire::decoded next = decoder.next(receive);
         if (next.what == wire::decoded::kind::message) {
             handler(client_, message_access::make(next.payload, decoder));
@@ -251,9 +240,12 @@ void connection::resume() noexcept {
 bool connection::pause_if_above_bound() noexcept {
     if (!out_.above_bound()) return false;
     push();
-    if (!out_.above_bound() || output_failure_) return false;
+    if (!out_.above_bound() || output_failure_ || rules().drops()) return false;
     paused_ = true;
     ++counted_.pauses;
+    worker_.accounts().add(entry::pauses, 1);
+    tell_of_lagging();
+    worker_.accounts().tell_overloaded(id_, worker_.loop().now());
     return true;
 }
 
@@ -270,7 +262,10 @@ void connection::push() noexcept {
         return;
     }
     if (sending_ || phase_ == phase::opening || phase_ >= phase::closing) return;
-    for (auto bytes = out_.front(); !bytes.empty(); bytes = out_.front()) {
+    auto bytes = offer();
+    if (bytes.empty()) return;
+    note_milestone();
+    for (; !bytes.empty(); bytes = offer()) {
         if (worker_.loop().sends_later(bytes.size())) out_.compact();  // it stays where it is until then: not in a window
         const auto taken = worker_.loop().send(*this, out_.front().first(bytes.size()));
         if (!taken) {
@@ -290,10 +285,7 @@ void connection::push() noexcept {
 void connection::sent(result<std::size_t> bytes) noexcept {
     const turn turn(worker_);
     borrow();  // what is written from here on fits the window that is there, and would not ask for one
-    if (memory_) {
-        bell_left();
-        return;
-    }
+    if (memory_) return bell_left(bytes);
     sending_ = false;
     bool tells = true;
     if (bytes && secure_) {
@@ -320,7 +312,13 @@ void connection::sent(result<std::size_t> bytes) noexcept {
 /// Bytes have left: who waited for that goes on. Posts come last: what they commit may leave at once when the turn ends, and then there is no
 /// answer that would tell the others.
 void connection::room_came() noexcept {
-    if (flushing_.active() && (unsent_bytes() == 0 || output_failure_)) flushing_.finish(worker_, output_failure_);
+    count_unsent();
+    if (output_failure_ && returns()) {
+        if (goes_away()) return;  // a flush goes on with the return, or has ended with the loss
+        flushing_.finish(worker_, make_error_code(errc::reconnecting));
+    }
+    const bool room_wanted = waits_for_room_ && out_.half_left();
+    if (flushing_.active() && (unsent_bytes() == 0 || output_failure_ || room_wanted)) flushing_.finish(worker_, output_failure_);
     if (paused_ && phase_ == phase::open && (out_.half_left() || output_failure_)) {
         paused_ = false;
         pull();
@@ -330,13 +328,19 @@ void connection::room_came() noexcept {
 
 void connection::output_failed(std::error_code why) noexcept {
     MNET_ASSERT(!sending_, "a send fails by its answer");
+    if (returns()) keep_unsent();
     if (ending* const told = make_ending()) {
         told->account.bytes_unsent += out_.unsent_bytes();
-        told->account.messages_unsent += out_.unsent_messages();
+        told->maybe_left = maybe_left();
+        told->account.messages_unsent += out_.unsent_messages(told->maybe_left);
     }
-    output_failure_ = why;
+    output_failure_ = told_apart(why);
     if (secure_) secure_->forget_output();
     out_.shut();
+    // One that is gone tells who receives, after what came before. One that had no memory for our bytes (ENOBUFS) stands, and never would.
+    if (input_end_ || why == std::errc::connection_reset || why == std::errc::broken_pipe) return;
+    input_end_ = output_failure_;
+    if (!worker_.is_private() && phase_ == phase::open && !is_shaking_hands()) go_on_later();
 }
 
 // Turns ---------------------------------------------------------------------------------------------------------------------------
@@ -356,35 +360,8 @@ void connection::settle() noexcept {
     const bool message_in_use = shape_ != shape::messages && phase_ == phase::open && !reading_.active();
     if (!message_in_use) in_.settle();
     if (secure_) settle_ciphertext();
+    if (begun_ == nullptr && is_inside_a_frame()) watch_frame();
     publish();
-}
-
-void connection::deliver(mnet::detail::mailbox& box) noexcept {
-    connection* const owner = static_cast<connection_box&>(box).owner;
-    if (owner == nullptr) return;
-    const turn turn(owner->worker_);
-    owner->rung_ = true;
-    owner->deliver_posts();
-}
-
-void connection::deliver_posts() noexcept {
-    if (!rung_ || phase_ > phase::open) return;
-    posts_waiting_ = false;
-    box_->answered();
-    while (!send.writer_open) {
-        auto post = box_->take();
-        if (post == nullptr) break;
-        if (auto room = room_for(post->size()); !room) {
-            if (room.error() != errc::would_block) continue;  // closed or failed: nobody can have it any more
-            box_->put_back(std::move(post));
-            posts_waiting_ = true;
-            break;
-        }
-        (void)client_access::open_writer(*this, post->size()).append(*post).commit();
-    }
-    if (send.writer_open) posts_waiting_ = true;
-    if (posts_waiting_ || !box_->close_requested()) return;
-    end(make_error_code(errc::already_closed));
 }
 
 }  // namespace mnet::inline v1::mtcp::detail

@@ -12,15 +12,30 @@
 
 namespace mnet::inline v1::mtcp::detail {
 
+namespace {
+
+bool is_refusal(const result<>& room) noexcept {
+    return !room && (room.error() == errc::would_block || room.error() == std::errc::timed_out);
+}
+
+}  // namespace
+
 // Writing -------------------------------------------------------------------------------------------------------------------------
 
 result<> connection::make_room(std::size_t payload_bytes) noexcept {
     own();
     asked_for_room_ = true;
+    if (tells_writers()) return tell_return();
     if (memory_ && next_place(payload_bytes)) return {};
-    auto room = room_for(payload_bytes);
-    if (!room && room.error() == errc::would_block) ++counted_.writes_refused;
+    auto room = room_by_rules(payload_bytes, true);
+    if (is_refusal(room)) write_refused();
     return room;
+}
+
+void connection::write_refused() noexcept {
+    ++counted_.writes_refused;
+    worker_.accounts().add(entry::writes_refused, 1);
+    tell_of_lagging();
 }
 
 /// Whether a message may be committed now; sends what is committed first.
@@ -41,7 +56,9 @@ result<> connection::may_send(std::size_t payload_bytes) noexcept {
 }
 
 result<> connection::room_for(std::size_t payload_bytes) noexcept {
-    if (auto may = may_send(payload_bytes); !may) return may;
+    if (returns() && writes_wait()) return room_meanwhile(payload_bytes);
+    if (auto may = may_send(payload_bytes); !may) return returns() && writes_wait() ? room_meanwhile(payload_bytes) : may;
+    count_unsent();
     const std::size_t frame_bytes = payload_bytes + wire::header_bytes;
     return memory_ && !out_.above_bound() ? room_in_memory(frame_bytes) : out_.make_room(frame_bytes);
 }
@@ -49,10 +66,16 @@ result<> connection::room_for(std::size_t payload_bytes) noexcept {
 result<> connection::append(base::block& frame) noexcept {
     own();
     asked_for_room_ = true;
-    if (auto may = may_send(frame.size() - wire::header_bytes); !may) return may;
-    if (out_.above_bound()) {
-        ++counted_.writes_refused;
-        return failure(errc::would_block);
+    if (tells_writers()) return tell_return();
+    if (returns() && writes_wait()) return append_meanwhile(frame);
+    const std::size_t payload_bytes = frame.size() - wire::header_bytes;
+    if (auto may = may_send(payload_bytes); !may) return returns() && writes_wait() ? append_meanwhile(frame) : may;
+    count_unsent();
+    while (out_.above_bound()) {
+        const auto met = meet_bound(payload_bytes, true);
+        if (!sends()) return append(frame);  // lost or cut meanwhile: that says so
+        if (is_refusal(met)) write_refused();
+        if (!met) return met;
     }
     if (memory_) {
         if (copy_in_place(frame)) return {};
@@ -84,6 +107,14 @@ void connection::let_the_peer_catch_up() noexcept {
 }
 
 result<> connection::flush(const operation& op) noexcept {
+    if (!returns()) return flush_here(op);
+    own();
+    if (is_away()) return flush_through(op);
+    const auto flushed = flush_here(op);
+    return flushed || flushed.error() == errc::would_block || !goes_away() ? flushed : flush_through(op);
+}
+
+result<> connection::flush_here(const operation& op) noexcept {
     own();
     if (phase_ != phase::open) return failure(close_reason_ ? close_reason_ : make_error_code(errc::already_closed));
     if (worker_.is_private()) {
@@ -119,6 +150,7 @@ bool connection::start_flush(std::coroutine_handle<> waiting, const operation& o
         flushing_.set_outcome(flushed ? std::error_code{} : flushed.error());
         return false;
     }
+    waits_for_room_ = false;
     return flushing_.begin(worker_, waiting, op);
 }
 
@@ -158,6 +190,13 @@ result<> connection::fill_now() noexcept {
 }
 
 result<> connection::try_fill() noexcept {
+    if (!returns()) return try_fill_here();
+    own();
+    const auto filled = is_away() ? failure(close_reason_) : try_fill_here();
+    return filled || filled.error() == errc::no_data_yet ? filled : look_through(filled.error());
+}
+
+result<> connection::try_fill_here() noexcept {
     own();
     if (memory_ && !worker_.mail()->has_calls() && next_run()) return {};
     result<> filled = fill_now();
@@ -166,17 +205,28 @@ result<> connection::try_fill() noexcept {
     if (!filled && !nothing_yet) return filled;
     // A polling loop runs nothing else: give what waits on this loop its turn.
     const bool something_waits = worker_.mail()->has_calls() || (nothing_yet && (out_.unsent_bytes() > 0 || posts_waiting_)) ||
-                                 (nothing_yet && memory_ && worker_.is_private() && is_time_for_events());
+                                 (nothing_yet && memory_ && worker_.is_private() && is_time_for_events()) ||
+                                 (nothing_yet && poll_for_frame());
     if (worker_.is_private() && something_waits) {
         push();
         attend();
+        if (begun_ != nullptr) begun_->awaited = false;
+        if (nothing_yet && input_end_) return failure(why_no_more());          // its frame came too slowly
         if (filled && !decoder.ready(receive)) return failure(why_no_more());  // it was asked to close
     }
-    if (nothing_yet && worker_.stopping()) return failure(std::errc::operation_canceled);
+    if (nothing_yet && is_stopping()) return failure(std::errc::operation_canceled);
     return filled;
 }
 
 result<> connection::fill(const operation& op) noexcept {
+    if (!returns() || !worker_.is_private()) return fill_here(op);
+    own();
+    const auto due = op.deadline.from(worker_.loop().now());
+    const auto filled = is_away() ? failure(close_reason_) : fill_here(op);
+    return filled ? filled : read_through(filled.error(), due, op.stop);
+}
+
+result<> connection::fill_here(const operation& op) noexcept {
     if (!worker_.is_private()) return failure(errc::blocks_the_loop);
     own();
     push();
@@ -186,7 +236,7 @@ result<> connection::fill(const operation& op) noexcept {
     const auto spin = spin_for(limits_in_force(), 1);
     std::chrono::nanoseconds spin_until{0};
     while (!decoder.ready(receive)) {
-        if (worker_.stopping()) return failure(std::errc::operation_canceled);
+        if (is_stopping()) return failure(std::errc::operation_canceled);
         const bool told_by_loop = !memory_ && !(secure_ && secure_->has_input()) && spin.count() == 0 && worker_.loop().emptied(*this);
         const auto filled = told_by_loop ? nothing_yet() : fill_now();
         if (filled) {
@@ -203,7 +253,7 @@ result<> connection::fill(const operation& op) noexcept {
             if (++polls % polls_a_way == 0) worker_.loop().give_way();
             continue;
         }
-        if (worker_.stopping()) return failure(std::errc::operation_canceled);
+        if (is_stopping()) return failure(std::errc::operation_canceled);
         if (posts_waiting_ && !send.writer_open && out_.half_left()) {  // they waited for a writer that has committed meanwhile
             deliver_posts();
             push();
@@ -211,12 +261,12 @@ result<> connection::fill(const operation& op) noexcept {
         }
         publish();
         ask_for_input();
-        const auto ran = run_until(op, *due, true);
+        const auto ran = run_for_input(op, *due);
         withdraw_receive();
         if (!ran && !decoder.ready(receive)) return ran;
         if (posts_waiting_) deliver_posts();
         push();
-        if (spin.count() > 0) spin_until = std::min(*due, worker_.loop().now() + spin);
+        if (spin.count() > 0 && !memory_) spin_until = std::min(*due, worker_.loop().now() + spin);
     }
     return {};
 }
@@ -234,7 +284,7 @@ result<> connection::run_until(const operation& op, std::chrono::nanoseconds due
     if (worker_.loop().now() >= due) return failure(std::errc::timed_out);
     std::optional<std::stop_callback<stop_signal>> on_stop;
     if (op.stop != nullptr) on_stop.emplace(*op.stop, stop_signal{worker_.mail().get()});
-    if (memory_) {
+    if (memory_ && !is_away()) {
         run_for_memory(due, for_input);
     } else {
         worker_.loop().run_once(due);
@@ -248,8 +298,9 @@ bool connection::start_fill(std::coroutine_handle<> waiting, const operation& op
         reading_.set_outcome(filled ? std::error_code{} : filled.error());
         return false;
     }
+    if (is_away() && !worker_.stopping()) return reading_.begin(worker_, waiting, op);
     const bool turn_is_over = decoder.ready(receive);
-    if (turn_is_over && worker_.stopping()) {  // what has arrived is read to its end
+    if (turn_is_over && is_stopping()) {  // what has arrived is read to its end
         reading_.set_outcome({});
         return false;
     }
@@ -258,10 +309,15 @@ bool connection::start_fill(std::coroutine_handle<> waiting, const operation& op
         return false;
     }
     if (const std::error_code reason = turn_is_over ? std::error_code{} : why_no_more()) {
-        reading_.set_outcome(reason);
+        if (reason == errc::reconnected) {
+            (void)tell_return();
+        } else if (!worker_.stopping() && goes_away()) {
+            return reading_.begin(worker_, waiting, op);
+        }
+        reading_.set_outcome(is_away() ? std::make_error_code(std::errc::operation_canceled) : reason);
         return false;
     }
-    if (worker_.stopping()) {
+    if (is_stopping()) {
         reading_.set_outcome(std::make_error_code(std::errc::operation_canceled));
         return false;
     }
@@ -279,7 +335,7 @@ bool connection::start_fill(std::coroutine_handle<> waiting, const operation& op
 result<> connection::finish_fill() noexcept {
     if (reading_.outcome()) {
         if (!worker_.is_private()) withdraw_receive();
-        return failure(reading_.outcome());
+        return failure(close_reason_ == errc::too_slow ? close_reason_ : reading_.outcome());
     }
     if (decoder.ready(receive)) return {};
     return failure(why_no_more());

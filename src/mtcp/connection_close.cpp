@@ -1,15 +1,13 @@
-// How a connection opens and ends: connecting, half-close, draining with a deadline, and the account of what was delivered.
+// How a connection ends: half-close, draining with a deadline, and the account of what was delivered.
 #include "base/assert.hpp"
-#include "base/planted.hpp"
 #include "io/sockets.hpp"
 #include "mtcp/connection.hpp"
-#include "mtcp/dial.hpp"
 #include "mtcp/network_core.hpp"
+#include "mtcp/silence.hpp"
 
 #include <algorithm>
 #include <new>
 #include <utility>
-#include <vector>
 
 namespace mnet::inline v1::mtcp::detail {
 
@@ -22,92 +20,11 @@ constexpr std::chrono::seconds stalled_after{30};
 constexpr std::chrono::milliseconds first_look{1};
 constexpr std::chrono::milliseconds longest_look{50};
 
+/// A client that was still talking when its server closed may go on: what it sends to a socket that is gone answers with a reset, and that may
+/// take our last bytes from it before it has read them. So it is heard out until it has been quiet for so long.
+constexpr std::chrono::seconds quiet_after{1};
+
 }  // namespace
-
-// Opening -------------------------------------------------------------------------------------------------------------------------
-
-bool connection::start_open(const io::endpoint& where, std::coroutine_handle<> waiting, const operation& op) noexcept {
-    MNET_ASSERT(phase_ == phase::opening, "a connection opens once");
-    if (!reading_.begin(worker_, waiting, op)) return false;
-    worker_.loop().connect(*this, where);
-    return true;
-}
-
-result<> connection::finish_open() noexcept {
-    if (phase_ == phase::open && !is_shaking_hands()) return {};
-    return failure(reading_.outcome());
-}
-
-void connection::connected(result<> outcome) noexcept {
-    const turn turn(worker_);
-    if (outcome && dialed_->end.tls) {
-        opened();
-        if (guard_dialed()) {
-            greet();  // and then reading_ ends
-            return;
-        }
-        outcome = failure(std::errc::not_enough_memory);
-        phase_ = phase::opening;
-    }
-    reading_.set_outcome(outcome ? std::error_code{} : outcome.error());
-    if (outcome) opened();
-    reading_.finish(worker_, reading_.outcome());
-}
-
-result<> connection::open(const io::endpoint& where, std::chrono::nanoseconds due, const std::stop_token* stop) noexcept {
-    own();
-    const auto in_progress = std::make_error_code(std::errc::operation_in_progress);
-    reading_.set_outcome(in_progress);
-    phase_ = phase::opening;
-    worker_.loop().connect(*this, where);
-    const operation op{.stop = stop};
-    while (reading_.outcome() == in_progress) {
-        if (auto ran = run_until(op, due); !ran) {
-            leave_stream();
-            while (phase_ != phase::closed) worker_.loop().run_once(io::never);
-            phase_ = phase::opening;
-            return ran;
-        }
-    }
-    while (phase_ == phase::draining || phase_ == phase::closing) worker_.loop().run_once(io::never);  // after a failed handshake
-    return finish_open();
-}
-
-result<> connection::reconnect(std::string_view address) {
-    if (role_ == role::served) return failure(std::errc::operation_not_supported);
-    if (!worker_.is_private()) return failure(errc::blocks_the_loop);
-    own();
-    if (!address.empty()) dialed_->address = address;
-    [[maybe_unused]] std::vector<std::byte> unread;
-    if constexpr (base::is_planted(base::bug::double_delivery)) unread.assign(receive.begin, receive.end);
-    if (phase_ != phase::closed) {
-        leave_stream();
-        while (phase_ != phase::closed) worker_.loop().run_once(io::never);
-    }
-    in_.drop();
-    if (memory_) dialed_->placed_bytes += memory_->placed_bytes;
-    memory_.reset();
-    secure_.reset();
-    dialed_->messages_received += decoder.messages();
-    dialed_->payload_bytes_received += decoder.payload_bytes();
-    ending_.reset();
-    decoder = wire::decoder(decoder.message_bytes_max());
-    out_.reopen();
-    half_closed_ = paused_ = sending_ = false;
-    phase_ = phase::opening;
-    auto dialed = dial(*this, dialed_->address, dialed_->span, dialed_->how, {});
-    if (!dialed) {
-        phase_ = phase::closed;
-        close_reason_ = dialed.error();
-        return dialed;
-    }
-    ++dialed_->reconnects;
-    if constexpr (base::is_planted(base::bug::double_delivery)) {
-        if (!unread.empty()) std::ranges::copy(unread, in_.lend(unread.size()).begin());
-        in_.received(unread.size());
-    }
-    return {};
-}
 
 // Closing -------------------------------------------------------------------------------------------------------------------------
 
@@ -116,6 +33,10 @@ void connection::end(std::error_code reason) noexcept {
 }
 
 void connection::begin_close(std::error_code reason, std::chrono::nanoseconds due, bool renews) noexcept {
+    if (is_away()) {
+        (void)stay_away(reason);
+        return;
+    }
     if (phase_ != phase::open) {
         if (ending_) ending_->due = std::min(ending_->due, due);
         return;
@@ -127,6 +48,7 @@ void connection::begin_close(std::error_code reason, std::chrono::nanoseconds du
     phase_ = phase::draining;
     (void)make_ending();
     paused_ = false;
+    const std::size_t unread = unread_bytes();
     receive = {};
     freeze_output();
     if (role_ == role::served) worker_.network()->unlist(*this);
@@ -139,13 +61,57 @@ void connection::begin_close(std::error_code reason, std::chrono::nanoseconds du
     ending_->step = first_look;
     ending_->renews = renews;
     // What still comes is thrown away, so that the close does not turn into a reset that takes our last bytes with it.
-    if (!input_end_ && !handler_running_) worker_.loop().receive(*this);
+    if (unread > 0) heard_in_vain(unread);
+    if (!input_end_) worker_.loop().receive(*this);
     reading_.finish(worker_, make_error_code(errc::already_closed));
     drain();
 }
 
+/// In this process; of TLS, some of it is ciphertext.
+std::size_t connection::unread_bytes() const noexcept {
+    return receive.size() + (secure_ && secure_->has_ciphertext() ? secure_->arrived->size() : 0);
+}
+
+/// What arrived while it was draining.
+void connection::throw_away(const result<std::size_t>& bytes) noexcept {
+    if (bytes && *bytes > 0) {
+        counted_.wire_bytes_received += *bytes;
+        heard_in_vain(*bytes);
+        worker_.loop().receive(*this);
+        return;
+    }
+    input_end_ = bytes ? make_error_code(errc::end_of_stream) : told_apart(bytes.error());
+    drain();
+}
+
+void connection::heard_in_vain(std::size_t bytes) noexcept {
+    ending_->account.bytes_unread += bytes;
+    ending_->heard = worker_.loop().now();
+}
+
+/// Counts, and throws away, what lies with the kernel; of a flood a part. False: the peer finished.
+bool connection::take_unread() noexcept {
+    constexpr int looks_max = 16;
+    const auto waste = worker_.room_for_waste();
+    for (int looks = 0; looks < looks_max && !waste.empty(); ++looks) {
+        const auto bytes = worker_.loop().try_receive(*this, waste);
+        if (!bytes) break;
+        if (*bytes == 0) return false;
+        counted_.wire_bytes_received += *bytes;
+        heard_in_vain(*bytes);
+    }
+    return true;
+}
+
+/// Whether a server had better not close yet, although all is delivered: the client goes on sending.
+bool connection::hears_out() noexcept {
+    if (role_ != role::served || memory_ || input_end_ || !take_unread()) return false;
+    return ending_->account.bytes_unread > 0 && worker_.loop().now() < ending_->heard + quiet_after;
+}
+
 /// No message is committed any more.
 void connection::freeze_output() noexcept {
+    const kept_messages::aside aside(kept());
     if (memory_ && !leave_place()) {  // no memory to keep the last of them in
         memory_->out.shut();
         send.next = send.limit = nullptr;
@@ -173,7 +139,7 @@ void connection::drain() noexcept {
     }
     // A peer that finished, closed, and then got our last bytes has reset the connection: no receive would tell of it any more.
     const bool over = half_closed_ && !memory_ && !unix_ && worker_.loop().has_descriptors() && io::is_over(handle);
-    const bool done = half_closed_ && out_.unsent_bytes() == 0 && (over || unacknowledged() == 0);
+    const bool done = half_closed_ && out_.unsent_bytes() == 0 && (over || (unacknowledged() == 0 && !hears_out()));
     if (output_failure_ || done || now >= ending_->due) {
         leave_stream();
         return;
@@ -187,11 +153,17 @@ void connection::leave_stream() noexcept {
     if (phase_ >= phase::closing) return;
     const bool was_open = phase_ != phase::opening && !is_shaking_hands();
     if (was_open) {
-        const delivery all = account();
+        if (phase_ == phase::open && make_ending() != nullptr) {  // cut: nobody will read any more
+            heard_in_vain(unread_bytes());
+            if (!memory_ && !input_end_) (void)take_unread();
+        }
+        delivery all = account();
+        count_kept(all);
         if (ending* const told = make_ending()) told->account = all;
         worker_.part(all);
     }
     if (!close_reason_) close_reason_ = make_error_code(errc::already_closed);
+    tell_of_end();
     phase_ = phase::closing;
     receive = {};
     freeze_output();
@@ -204,7 +176,9 @@ void connection::leave_stream() noexcept {
         secure_->over();
     }
     if (ending_) worker_.loop().cancel(ending_->timer);
+    unwatch_frame();
     worker_.loop().close(*this);
+    if (is_away()) return;  // who waits goes on with the return
     flushing_.finish(worker_, close_reason_);
     reading_.finish(worker_, close_reason_);
 }
@@ -212,11 +186,19 @@ void connection::leave_stream() noexcept {
 void connection::closed() noexcept {
     phase_ = phase::closed;
     sending_ = false;
-    out_.shut();
+    {
+        const kept_messages::aside aside(kept());
+        out_.shut();
+    }
+    count_unsent();
     if (secure_) secure_->drop();
     if (!handler_running_) in_.drop();
     const bool unused = role_ == role::served ? !handler_running_ : released_;
-    if (unused) let_go();
+    if (unused) {
+        let_go();
+    } else if (dialed_) {
+        dialed_->opening.finish(worker_, {});  // who dials anew
+    }
 }
 
 void connection::let_go() noexcept {
@@ -225,6 +207,7 @@ void connection::let_go() noexcept {
 }
 
 void connection::cut() noexcept {
+    if (is_away()) (void)stay_away(make_error_code(errc::already_closed));
     if (phase_ <= phase::draining) leave_stream();
     if (handler_running_) {
         if (!handler_) return;  // a thread's, that nobody can interrupt
@@ -235,7 +218,7 @@ void connection::cut() noexcept {
 }
 
 void connection::stop() noexcept {
-    if (phase_ > phase::open) {
+    if (phase_ > phase::open && !is_away()) {
         if (ending_) ending_->due = std::min(ending_->due, worker_.stop_due());
         drain();
     } else if ((memory_ && !memory_->greeted) || (is_shaking_hands() && role_ == role::served)) {
@@ -253,6 +236,11 @@ delivery connection::close(const operation& op) noexcept {
         return {.pending = true};
     }
     own();
+    if (is_away()) {
+        const delivery account = stay_away(make_error_code(errc::already_closed));
+        while (worker_.is_private() && phase_ == phase::closing) worker_.loop().run_once(io::never);
+        return account;
+    }
     if (phase_ >= phase::closing || phase_ == phase::opening) return told();
     const auto due = op.deadline.from(worker_.loop().now());
     begin_close(make_error_code(errc::already_closed), due, false);
@@ -274,6 +262,7 @@ delivery connection::close(const operation& op) noexcept {
 bool connection::start_close(std::coroutine_handle<> waiting, const operation& op) noexcept {
     (void)close(op);
     if (phase_ != phase::draining) return false;
+    waits_for_room_ = false;
     return flushing_.begin(worker_, waiting, {.stop = op.stop});
 }
 
@@ -284,7 +273,7 @@ delivery connection::finish_close() noexcept {
 
 void connection::release() noexcept {
     if (role_ == role::served) return;
-    if (phase_ == phase::opening && registration::connecting) leave_stream();
+    if (is_away()) (void)stay_away(make_error_code(errc::already_closed));
     if (worker_.is_private()) {
         worker_.owner().store(std::this_thread::get_id(), std::memory_order_relaxed);
         (void)close(close_within_5_seconds);
@@ -292,7 +281,8 @@ void connection::release() noexcept {
     } else {
         begin_close(make_error_code(errc::already_closed), close_within_5_seconds.deadline.from(worker_.loop().now()), false);
     }
-    if (phase_ == phase::closed || phase_ == phase::opening) {
+    const bool being_told = returns() && dialed_->again->telling;
+    if ((phase_ == phase::closed || phase_ == phase::opening) && !being_told) {
         let_go();
     } else {
         released_ = true;  // closed() does it
@@ -307,18 +297,10 @@ std::uint64_t connection::unacknowledged() const noexcept {
 }
 
 /// Nullptr when the system has no memory.
-connection::ending* connection::make_ending() noexcept {
-    if (!ending_) ending_.reset(new (std::nothrow) ending(this));
+ending* connection::make_ending() noexcept {
+    const auto drain_later = [](void* self) noexcept { static_cast<connection*>(self)->drain(); };
+    if (!ending_) ending_.reset(new (std::nothrow) ending(this, drain_later));
     return ending_.get();
-}
-
-delivery connection::account() const noexcept {
-    delivery all = told();
-    all.bytes_unacknowledged = unacknowledged();
-    all.bytes_acknowledged = counted_.wire_bytes_sent - std::min(counted_.wire_bytes_sent, all.bytes_unacknowledged);
-    all.bytes_unsent += out_.unsent_bytes();
-    all.messages_unsent += out_.unsent_messages();
-    return all;
 }
 
 }  // namespace mnet::inline v1::mtcp::detail

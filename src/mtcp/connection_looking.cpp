@@ -1,4 +1,4 @@
-// What can be seen of a connection: state, addresses, counters, the sentence of `explain`; and what the books of its loop are told.
+// What can be seen of a connection: state, addresses, counters; and what the books of its loop are told.
 #include "mtcp/connection.hpp"
 #include "mtcp/network_core.hpp"
 
@@ -22,8 +22,8 @@ std::string stream_text(const io::endpoint& where, bool with_tls) { return (with
 }  // namespace
 
 bool connection::live() const noexcept {
-    const bool input_failed = input_end_ && input_end_ != errc::end_of_stream;
-    return phase_ == phase::open && !input_failed && !output_failure_;
+    const bool input_failed = input_end_ && input_end_ != errc::end_of_stream && input_end_ != errc::reconnected;
+    return phase_ == phase::open && !is_away() && !input_failed && !output_failure_;
 }
 
 std::string_view connection::name() const noexcept {
@@ -54,6 +54,11 @@ client_statistics connection::statistics() const noexcept {
                           .unsent_bytes = unsent_bytes(),
                           .writes_refused = counted_.writes_refused,
                           .pauses = counted_.pauses};
+    if (overload_) {
+        now.messages_dropped = overload_->messages_dropped;
+        now.payload_bytes_dropped = overload_->payload_bytes_dropped;
+        now.gaps = overload_->gaps;
+    }
     if (dialed_) {
         now.messages_received += dialed_->messages_received;
         now.payload_bytes_received += dialed_->payload_bytes_received;
@@ -67,26 +72,6 @@ network_statistics connection::loop_statistics() noexcept {
     return worker_.statistics();
 }
 
-std::string connection::explain() const {
-    const std::string unsent = std::to_string(unsent_bytes()) + " bytes unsent";
-    if (phase_ == phase::opening) return "not connected";
-    if (phase_ == phase::draining) return "closing: " + unsent + ", " + std::to_string(unacknowledged()) + " not acknowledged";
-    const std::string words = secure_ && !secure_->machine.words().empty() ? " (" + secure_->machine.words() + ")" : std::string();
-    if (phase_ > phase::draining) return "closed" + (close_reason_ ? ": " + close_reason_.message() : std::string()) + words;
-    if (is_shaking_hands()) return "in the TLS handshake";
-    if (output_failure_) return "sending failed: " + output_failure_.message();
-    std::string state = "open";
-    if (paused_) state = "not read until half of its unsent bytes have left";
-    if (input_end_ == errc::end_of_stream)
-        state = "the peer finished sending";
-    else if (input_end_)
-        state = "receiving failed: " + input_end_.message() + words;
-    if (secure_) state += ", " + std::string(secure_->machine.version_name()) + " with " + std::string(secure_->machine.cipher_name());
-    if (memory_) state += ", in shared memory";
-    if (dialed_ && !dialed_->why_not_shared.empty()) state += ", not in shared memory: " + dialed_->why_not_shared;
-    return state + "; " + unsent + (sending_ ? ", the peer takes no more at present" : "");
-}
-
 std::shared_ptr<mnet::detail::mailbox> connection::box() {
     auto made = worker_.network() != nullptr ? worker_.network()->box_of(*this) : make_box();
     if (phase_ > phase::open) made->shut();
@@ -96,8 +81,9 @@ std::shared_ptr<mnet::detail::mailbox> connection::box() {
 const std::shared_ptr<connection_box>& connection::make_box() {
     if (!box_) {
         const connection_box::bounds bounds{.posted_bytes_max = limits_in_force().unsent_bytes_max,
-                                            .message_bytes_max = limits_in_force().message_bytes_max};
-        box_ = std::make_shared<connection_box>(id_, bounds, worker_.mail());
+                                            .message_bytes_max = limits_in_force().message_bytes_max,
+                                            .budget = limits_in_force().budget};
+        box_ = std::make_shared<connection_box>(id_, bounds, worker_.mail(), limits_in_force().overload.policy);
         box_->owner = this;
     }
     return box_;
@@ -109,6 +95,8 @@ std::vector<std::shared_ptr<mnet::detail::mailbox>> connection::other_boxes() {
 }
 
 void connection::publish() noexcept {
+    if (out_.unsent_bytes() > 0 || overload_) [[unlikely]]
+        watch_backlog();
     struct published {
         entry what;
         std::uint64_t client_statistics::* counter;
@@ -120,8 +108,6 @@ void connection::publish() noexcept {
         {entry::payload_bytes_received, &client_statistics::payload_bytes_received},
         {entry::wire_bytes_sent, &client_statistics::wire_bytes_sent},
         {entry::wire_bytes_received, &client_statistics::wire_bytes_received},
-        {entry::writes_refused, &client_statistics::writes_refused},
-        {entry::pauses, &client_statistics::pauses},
     }};
     const client_statistics now = statistics();
     ledger& accounts = worker_.accounts();

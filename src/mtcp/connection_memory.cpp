@@ -41,6 +41,7 @@ result<> connection::share(met&& with) noexcept {
     worker_.loop().receive(*this);
     if (role_ == role::owned) {
         memory_->greeted = true;
+        tell_of_beginning();
         ring();
     }
     return {};
@@ -55,17 +56,28 @@ void connection::ring() noexcept {
         memory_->bell_again = true;
         return;
     }
-    memory_->bell_pending = !worker_.loop().send(*this, {&bell, 1}).has_value();  // an error shows as the end of the bell, too
+    const auto rung = worker_.loop().send(*this, {&bell, 1});
+    memory_->bell_pending = !rung.has_value();
+    if (rung && !*rung) bell_failed(rung->error());
 }
 
-void connection::bell_left() noexcept {
+void connection::bell_left(const result<std::size_t>& bytes) noexcept {
     memory_->bell_pending = false;
+    if (!bytes) return bell_failed(bytes.error());
     if (std::exchange(memory_->bell_again, false)) ring();
+}
+
+/// The peer would sleep on: it is told by the bell's end, and its own end comes back. A peer that has closed is about to be heard of.
+void connection::bell_failed(std::error_code why) noexcept {
+    if (why == std::errc::broken_pipe) return;
+    memory_->bell_failure = why;
+    (void)worker_.loop().finish(*this);
 }
 
 void connection::bell_rang(const result<std::size_t>& bytes) noexcept {
     if (!bytes || *bytes == 0) {
-        memory_->gone = bytes ? make_error_code(errc::end_of_stream) : bytes.error();
+        const std::error_code how = memory_->bell_failure ? memory_->bell_failure : make_error_code(errc::end_of_stream);
+        memory_->gone = bytes ? how : bytes.error();
     } else {
         worker_.loop().receive(*this);
         if (!std::exchange(memory_->greeted, true)) {
@@ -74,6 +86,7 @@ void connection::bell_rang(const result<std::size_t>& bytes) noexcept {
         }
     }
     if (!memory_->greeted && phase_ == phase::open) {
+        if (memory_->gone != errc::end_of_stream) worker_.accounts().add(entry::clients_failed, 1);
         leave_stream();  // it never came
         return;
     }
@@ -114,7 +127,8 @@ void connection::woke() noexcept { memory_->segment.wish(shm::for_nothing); }
 
 void connection::attend_memory() noexcept {
     if (phase_ == phase::draining) {
-        while (memory_->in.next().bytes.data() != nullptr) {  // what still comes is thrown away
+        for (auto bytes = memory_->in.next().bytes; bytes.data() != nullptr; bytes = memory_->in.next().bytes) {
+            ending_->account.bytes_unread += bytes.size();  // what still comes is thrown away
         }
         wake_for_room();
         if (memory_->gone) output_lost(memory_->gone);
@@ -212,8 +226,10 @@ bool connection::add_piece(std::span<const std::byte> bytes) noexcept {
     return true;
 }
 
-/// Makes the decoder ready for the receive window, if the memory has what that takes.
+/// Makes the decoder ready for the receive window, if the memory has what that takes. Who has read all that there is shows his answers first: the
+/// peer may wait for them.
 bool connection::fetch() noexcept {
+    if (!memory_->in.has_next()) push();
     while (!decoder.ready(receive)) {
         if (!take_run()) return false;
         if (input_end_) return decoder.ready(receive);
@@ -238,7 +254,8 @@ void connection::run_for_memory(std::chrono::nanoseconds due, bool for_input) no
     const auto until = std::min(due, worker_.loop().now() + spin_for(limits_in_force(), 1));
     do {
         for (unsigned polls = 0; polls < polls_an_event; ++polls) {
-            if (memory_has_news() || (for_input && memory_->in.has_next())) {
+            if (for_input && memory_->in.has_next()) return;  // its reader takes it
+            if (memory_has_news()) {
                 const turn turn(worker_);
                 attend_memory();
                 return;

@@ -60,7 +60,7 @@ void connection::keep_in_place() noexcept {
     if (bytes == 0 || !memory_->out.keep(send.next)) return;
     counted_.wire_bytes_sent += bytes;
     memory_->placed_bytes += bytes;
-    if (!send.writer_open) send.next = memory_->out.align();
+    if (!send.writer_open) send.next = memory_->out.go_on();
 }
 
 /// Ends the memory's window; what could not be kept there is queued. False, and nothing changed, when there is no memory for that.
@@ -79,6 +79,7 @@ bool connection::leave_place() noexcept {
     }
     memory_->out.shut();
     send.next = send.limit = nullptr;
+    if (overload_) overload_->pass_by();
     if (queued != nullptr) out_.append(*queued);
     return true;
 }
@@ -143,6 +144,7 @@ void connection::show_batch() noexcept {
 void connection::push_into_memory() noexcept {
     if (phase_ == phase::opening || phase_ >= phase::closing || output_failure_) return;
     keep_in_place();
+    note_milestone();
     if (!memory_->out.is_open()) {
         for (auto bytes = out_.front(); !bytes.empty(); bytes = out_.front()) {
             const std::size_t copied = memory_->out.copy(bytes);

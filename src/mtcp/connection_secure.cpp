@@ -5,7 +5,9 @@
 #include "base/assert.hpp"
 #include "mtcp/connection.hpp"
 #include "mtcp/network_core.hpp"
+#include "mtcp/parked_client.hpp"
 #include "mtcp/secure.hpp"
+#include "mtcp/silence.hpp"
 
 #include <algorithm>
 #include <array>
@@ -38,11 +40,28 @@ constexpr std::size_t sealed_bytes_of(std::size_t plaintext_bytes) noexcept {
 
 // The handshake -------------------------------------------------------------------------------------------------------------------
 
+void connecting::begin() noexcept { of.begin_handshake(); }
+
+void connecting::cut() noexcept { of.cut_handshake(); }
+
 /// The server's end; before `attach`.
-result<> connection::guard(std::shared_ptr<const tls::server_snapshot> settings, std::shared_ptr<handshake_ticket> ticket) noexcept {
-    secure_.reset(new (std::nothrow) secure(worker_.pool(), this, on_secure_timer, std::move(settings)));
-    if (!secure_ || !ticket) return failure(std::errc::not_enough_memory);
-    secure_->ticket = std::move(ticket);
+result<> connection::guard(std::shared_ptr<const tls::server_snapshot> settings, handshakes& among) noexcept {
+    secure_.reset(new (std::nothrow) secure(worker_.pool(), *this, on_secure_timer, std::move(settings)));
+    if (!secure_) return failure(std::errc::not_enough_memory);
+    among.enter(secure_->coming, worker_.loop().now());
+    handshake_ends_in(limits_in_force().handshake_timeout);
+    return {};
+}
+
+/// The same, on a loop of its own. Its first bytes are as if they came now.
+result<> connection::guard(std::shared_ptr<const tls::server_snapshot> settings, parked_client& before) noexcept {
+    secure_.reset(new (std::nothrow) secure(worker_.pool(), *this, on_secure_timer, std::move(settings)));
+    if (!secure_) return failure(std::errc::not_enough_memory);
+    before.hand_over_to(secure_->coming);
+    secure_->arrived = &before.give_first_bytes();
+    worker_.pool().adopt(*secure_->arrived);
+    counted_.wire_bytes_received += secure_->arrived->size();
+    handshake_ends_in(before.time_left());
     return {};
 }
 
@@ -50,14 +69,18 @@ result<> connection::guard(std::shared_ptr<const tls::server_snapshot> settings,
 bool connection::guard_dialed() noexcept {
     const far_end& end = dialed_->end;
     if (!end.tls) return false;
-    secure_.reset(new (std::nothrow) secure(worker_.pool(), this, on_secure_timer, end.tls, end.host, end.place));
+    secure_.reset(new (std::nothrow) secure(worker_.pool(), *this, on_secure_timer, end.tls, end.host, end.place));
+    if (secure_) handshake_ends_in(limits_in_force().handshake_timeout);
     return secure_ != nullptr;
 }
 
-void connection::greet() noexcept {
+void connection::handshake_ends_in(std::chrono::nanoseconds span) noexcept {
+    worker_.loop().set(secure_->timer, worker_.loop().now() + span);
+}
+
+void connection::begin_handshake() noexcept {
     const turn turn(worker_);
     borrow();
-    worker_.loop().set(secure_->timer, worker_.loop().now() + limits_in_force().handshake_timeout);
     shake_hands();
 }
 
@@ -66,6 +89,8 @@ bool connection::is_shaking_hands() const noexcept { return secure_ && !secure_-
 void connection::shake_hands() noexcept {
     using state = tls::machine::phase;
     tls::machine& machine = secure_->machine;
+    const bool asks = secure_->coming.has_to_ask() && secure_->has_ciphertext();
+    if (asks && !worker_.network()->may_begin_handshake(worker_, secure_->coming)) return;  // it goes on by itself
     while (machine.state() == state::handshaking && secure_->has_input()) {
         base::block& arrived = *secure_->arrived;
         const auto moved = machine.decrypt({arrived.data() + arrived.begin, arrived.size()}, {});
@@ -76,6 +101,8 @@ void connection::shake_hands() noexcept {
     push();
     if (machine.state() == state::failed) {
         handshake_failed(machine.error());
+    } else if (input_end_) {  // our part could not leave
+        handshake_failed(input_end_);
     } else if (machine.state() != state::handshaking) {
         handshake_done();
     } else {
@@ -94,20 +121,27 @@ void connection::handshake_done() noexcept {
         worker_.loop().set(secure_->timer, worker_.loop().now() + buffers_kept);
     }
     if (role_ == role::owned) {
-        reading_.set_outcome({});
-        reading_.finish(worker_, {});
+        tell_of_beginning();
+        dialed_->opening.finish(worker_, {});
     } else if (shape_ != shape::direct) {
         serve();
     }
 }
 
 void connection::handshake_failed(std::error_code why) noexcept {
-    if (role_ == role::served) worker_.network()->tell_handshake_failed(*this, why, secure_->machine.words());
+    if (role_ == role::served) worker_.network()->tell_handshake_failed(text_of_peer(), why, secure_->machine.words());
     worker_.accounts().add(entry::handshakes_failed, 1);  // who sees it counted can ask why
+    tell_of_refusal(why);
     secure_->over();
-    reading_.set_outcome(why);
-    reading_.finish(worker_, why);  // who waited lets go of the client; the alert leaves all the same
-    begin_close(why, std::min(worker_.loop().now() + alert_takes, worker_.stop_due()), false);
+    if (dialed_) {
+        dialed_->opening.set_outcome(why);
+        dialed_->opening.finish(worker_, why);  // who waited lets go of the client; the alert leaves all the same
+    }
+    if (is_away()) {
+        leave_stream();
+    } else {
+        begin_close(why, std::min(worker_.loop().now() + alert_takes, worker_.stop_due()), false);
+    }
 }
 
 void connection::on_secure_timer(void* self) noexcept {
@@ -160,10 +194,9 @@ void connection::ask_for_input() noexcept {
 
 std::span<std::byte> connection::lend_for_ciphertext() noexcept {
     base::block*& arrived = secure_->arrived;
-    if (arrived != nullptr && phase_ != phase::open) arrived->begin = arrived->end = 0;
     if (arrived != nullptr && arrived->capacity < ciphertext_bytes && arrived->empty())
         worker_.pool().release(std::exchange(arrived, nullptr));
-    if (arrived == nullptr) arrived = worker_.pool().acquire(ciphertext_bytes);
+    if (arrived == nullptr) arrived = worker_.pool().acquire(secure_->coming.is_silent() ? first_bytes_max : ciphertext_bytes);
     if (arrived == nullptr) return {};
     if (arrived->empty()) arrived->begin = arrived->end = 0;
     MNET_ASSERT(arrived->room() > 0, "more is asked for when what came is decrypted");
@@ -172,7 +205,9 @@ std::span<std::byte> connection::lend_for_ciphertext() noexcept {
 
 void connection::take_ciphertext(const result<std::size_t>& bytes) noexcept {
     if (!bytes) {
-        input_end_ = bytes.error();
+        input_end_ = told_apart(bytes.error());
+    } else if (*bytes == 0 && output_failure_ == errc::peer_silent) {
+        input_end_ = output_failure_;
     } else if (*bytes == 0) {
         secure_->machine.end_of_stream();
         judge_machine();
@@ -181,7 +216,6 @@ void connection::take_ciphertext(const result<std::size_t>& bytes) noexcept {
         secure_->arrived->end += *bytes;
         counted_.wire_bytes_received += *bytes;
         awoke();
-        if (secure_->ticket) secure_->ticket->heard.store(true, std::memory_order_relaxed);
     }
 }
 
@@ -235,7 +269,7 @@ result<> connection::fill_with_plaintext() noexcept {
 bool connection::seal() noexcept {
     base::block*& leaving = secure_->leaving;
     if (leaving != nullptr && !leaving->empty()) return true;
-    const std::size_t plaintext = secure_->greeted ? out_.unsent_bytes() : 0;
+    const std::size_t plaintext = secure_->greeted ? std::min(out_.unsent_bytes(), offer_bytes_max()) : 0;
     const bool others = secure_->machine.has_output();
     const std::size_t wanted = others ? ciphertext_bytes : sealed_bytes_of(plaintext);
     const bool fits = leaving != nullptr && leaving->capacity >= wanted;
@@ -246,13 +280,14 @@ bool connection::seal() noexcept {
         output_failed(std::make_error_code(std::errc::not_enough_memory));
         return false;
     }
+    if (plaintext > 0) note_milestone();
     std::array<std::span<const std::byte>, 16> pieces;
     const std::size_t count = plaintext > 0 ? out_.fronts(pieces) : 0;
-    const auto moved =
-        secure_->machine.encrypt(std::span(pieces).first(count), {leaving->data(), std::min(leaving->capacity, ciphertext_bytes)});
+    const auto moved = secure_->machine.encrypt(std::span(pieces).first(count), {leaving->data(), std::min(leaving->capacity, wanted)});
     leaving->begin = 0;
     leaving->end = moved.produced;
     secure_->sealed_bytes = moved.consumed;
+    worker_.ends_of_messages().note(stream_number() + 1, counted_.wire_bytes_sent + moved.produced, queue_position() + moved.consumed);
     awoke();
     if (secure_->machine.state() == tls::machine::phase::failed && secure_->greeted && !output_failure_ && moved.produced == 0) {
         output_failed(secure_->machine.error());
@@ -311,7 +346,7 @@ void connection::settle_ciphertext() noexcept {
     const std::size_t bytes = arrived->size();
     if (bytes == 0) {
         worker_.pool().release(std::exchange(arrived, nullptr));
-    } else if (bytes <= arrived->capacity / 8) {
+    } else if (worker_.pool().is_worth_a_move(*arrived, bytes)) {
         base::block* const small = worker_.pool().acquire(bytes);
         if (small == nullptr) return;
         std::memcpy(small->data(), arrived->data() + arrived->begin, bytes);

@@ -1,7 +1,7 @@
-// Resolving and trying, written twice where waiting differs: running a private loop, and awaiting on a shared one.
+// One coroutine dials, on any loop; who blocks runs his loop until it has ended.
 #include "mtcp/dial.hpp"
 
-#include "base/assert.hpp"
+#include "mtcp/race.hpp"
 #include "mtcp/resolver.hpp"
 #include "mtcp/sharing.hpp"
 
@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace mnet::inline v1::mtcp::detail {
 
@@ -37,19 +38,6 @@ result<std::shared_ptr<resolution>> begin_resolving(worker& where, const address
     });
     if (!asked) return failure(asked.error());
     return state;
-}
-
-result<endpoints> resolve(worker& where, const address& what, std::chrono::nanoseconds due, const std::stop_token* stop) {
-    auto begun = begin_resolving(where, what);
-    if (!begun) return failure(begun.error());
-    std::optional<std::stop_callback<stop_signal>> on_stop;
-    if (stop != nullptr) on_stop.emplace(*stop, stop_signal{where.mail().get()});
-    while (!(*begun)->found) {
-        if (stop != nullptr && stop->stop_requested()) return failure(std::errc::operation_canceled);
-        if (where.loop().now() >= due) return failure(std::errc::timed_out);
-        where.loop().run_once(due);
-    }
-    return *std::move((*begun)->found);
 }
 
 /// Awaits a resolution; a class of its own, so that nothing is left behind when its coroutine is destroyed.
@@ -81,31 +69,50 @@ private:
     wait wait_{};
 };
 
-/// Awaits one attempt to connect.
+/// Awaits the handshake, if there is one, over a handle that a race has won.
 class opening {
 public:
-    opening(connection& target, const io::endpoint& where, const operation& op) noexcept : target_(target), where_(where), op_(op) {}
+    opening(connection& target, int handle, const operation& op) noexcept : target_(target), handle_(handle), op_(op) {}
     opening(const opening&) = delete;
     opening& operator=(const opening&) = delete;
     ~opening() {
-        if (handle_) target_.abandon(handle_);
+        if (waiting_) target_.abandon_opening();
     }
 
     bool await_ready() const noexcept { return false; }
-    bool await_suspend(std::coroutine_handle<> handle) noexcept {
-        handle_ = handle;
-        return target_.start_open(where_, handle, op_);
-    }
+    bool await_suspend(std::coroutine_handle<> waiting) noexcept { return waiting_ = target_.start_open(handle_, waiting, op_); }
     result<> await_resume() noexcept {
-        handle_ = {};
+        waiting_ = false;
         return target_.finish_open();
     }
 
 private:
     connection& target_;
-    const io::endpoint& where_;
+    int handle_;
     operation op_;
-    std::coroutine_handle<> handle_{};
+    bool waiting_ = false;
+};
+
+/// Awaits that nothing is left of an earlier attempt.
+class starting_over {
+public:
+    explicit starting_over(connection& target) noexcept : target_(target) {}
+    starting_over(const starting_over&) = delete;
+    starting_over& operator=(const starting_over&) = delete;
+    ~starting_over() {
+        if (waiting_) target_.abandon_opening();
+    }
+
+    bool await_ready() const noexcept { return false; }
+    bool await_suspend(std::coroutine_handle<> waiting) noexcept { return waiting_ = target_.start_leaving(waiting); }
+    void await_resume() noexcept {
+        waiting_ = false;
+        target_.start_over();
+    }
+
+private:
+    connection& target_;
+    bool waiting_ = false;
 };
 
 /// Whom to look for before connecting to `where`; nobody, when memory isn't wanted or can't be shared.
@@ -136,77 +143,125 @@ result<far_end> far_end_of(const address& what, const carrying& how, const far_e
     return end;
 }
 
-/// Whether there is no use in trying the next endpoint.
-bool is_final(const connection& attempt, std::error_code why) noexcept {
-    return attempt.is_guarded() || why == std::errc::timed_out || why == std::errc::operation_canceled;
-}
-
 void tell(const carrying& how, std::string words) {
     if (how.words != nullptr) *how.words = std::move(words);
 }
 
 operation until(worker& where, std::chrono::nanoseconds due) noexcept { return {.deadline = within(due - where.loop().now())}; }
 
+/// The addresses of a list, in the order in which they are to be tried.
+result<std::vector<address>> addresses_of(std::string_view text, address_order order, io::loop& dice) {
+    std::vector<address> all;
+    for (std::size_t begin = 0; begin <= text.size();) {
+        const std::size_t end = std::min(text.find(',', begin), text.size());
+        auto parsed = address::parse(text.substr(begin, end - begin));
+        if (!parsed) return failure(parsed.error());
+        all.push_back(*std::move(parsed));
+        begin = end + 1;
+    }
+    for (std::size_t left = all.size(); order == address_order::shuffled && left > 1; --left) {
+        std::swap(all[left - 1], all[dice.random() % left]);
+    }
+    return all;
+}
+
+task<result<>> share_memory(connection& target, acquaintance whom, std::chrono::nanoseconds due, std::string& why) {
+    task<result<met>> meeting = meet(target.host(), std::move(whom), due, why);
+    result<met> together = co_await std::move(meeting);
+    if (!together) co_return failure(together.error());
+    co_return target.share(*std::move(together));
+}
+
+/// One address: memory where it can be shared, else the first of its endpoints that answers.
+task<result<>> dial_one(connection& target, const address& what, std::chrono::nanoseconds due, const carrying& how) {
+    worker& where = target.host();
+    auto end = far_end_of(what, how, target.aimed_at());
+    if (!end) co_return failure(end.error());
+    const auto sharing = sharing_in_force(end->tls ? sharing::off : how.beside.wanted);
+    if (!sharing) co_return failure(sharing.error());
+    target.aim(*std::move(end));
+    std::string why;
+    if (what.what == address::kind::shared_memory) {
+        auto whom = acquaintance_named(what, how.beside);
+        if (!whom) co_return failure(whom.error());
+        task<result<>> meeting = share_memory(target, *std::move(whom), due, why);
+        const result<> shared = co_await std::move(meeting);
+        if (!shared) tell(how, why);
+        co_return shared;
+    }
+    auto begun = begin_resolving(where, what);
+    if (!begun) co_return failure(begun.error());
+    resolving resolved(where, *begun, until(where, due));
+    const result<endpoints> found = co_await resolved;
+    if (!found) co_return failure(found.error());
+    result<> opened = failure(std::errc::host_unreachable);
+    why = not_of_this_host;
+    for (const io::endpoint& endpoint : *found) {
+        auto whom = beside(endpoint, where, *sharing, how.beside);
+        if (whom.places.empty()) continue;
+        task<result<>> meeting = share_memory(target, std::move(whom), due, why);
+        opened = co_await std::move(meeting);
+        if (opened) co_return opened;
+    }
+    if (*sharing == sharing::required) {
+        tell(how, why);
+        co_return opened;
+    }
+    if (*sharing == sharing::automatic) target.remember_why_not_shared(why);
+    race first(where, interleaved(*found), until(where, due));
+    const result<int> handle = co_await first;
+    if (!handle) co_return failure(handle.error());
+    opening greeting(target, *handle, until(where, due));
+    opened = co_await greeting;
+    if (!opened) tell(how, target.tls_words());
+    co_return opened;
+}
+
 }  // namespace
 
-limits limits_of(const connect_options& options) noexcept {
+limits limits_of(const connect_options& options) {
     return limits{.message_bytes_max = options.message_bytes_max,
                   .unsent_bytes_max = options.unsent_bytes_max,
                   .dead_after = options.dead_after,
                   .spin = options.spin,
-                  .handshake_timeout = options.handshake_timeout}
+                  .handshake_timeout = options.handshake_timeout,
+                  .keep_alive = options.keep_alive,
+                  .user_timeout = options.user_timeout,
+                  .message_timeout = options.message_timeout,
+                  .observer = options.observer,
+                  .overload = {options.overload, options.message_bytes_max, options.unsent_bytes_max},
+                  .budget = budget_access::account(options.budget)}
         .in_range();
 }
 
 carrying carrying_of(const connect_options& options) noexcept {
     return {.beside = {.wanted = options.shared_memory, .trusted_user = options.shared_memory_user},
             .tls = options.tls != nullptr ? options.tls->context() : nullptr,
-            .words = options.words};
+            .words = options.words,
+            .order = options.order,
+            .again = options.reconnect};
 }
 
 std::chrono::nanoseconds dial_span(const connect_options& options) noexcept {
     return options.dead_after.count() > 0 ? std::min(options.dial_timeout, options.dead_after) : options.dial_timeout;
 }
 
-result<> dial(connection& target, std::string_view text, std::chrono::nanoseconds span, const carrying& how, const operation& op) {
-    auto parsed = address::parse(text);
-    if (!parsed) return failure(parsed.error());
+task<result<>> dial(connection& target, std::string text, std::chrono::nanoseconds span, carrying how) {
     worker& where = target.host();
-    const auto now = where.loop().now();
-    const auto due = std::min(now + span, op.deadline.from(now));
-    auto end = far_end_of(*parsed, how, target.aimed_at());
-    if (!end) return failure(end.error());
-    const auto sharing = sharing_in_force(end->tls ? sharing::off : how.beside.wanted);
-    if (!sharing) return failure(sharing.error());
-    target.aim(*std::move(end));
-    std::string why;
-    const auto open_beside = [&](const acquaintance& whom) -> result<> {
-        auto together = meet(whom, where.loop(), due, op.stop, why);
-        if (!together) return failure(together.error());
-        return target.share(*std::move(together));
-    };
-    if (parsed->what == address::kind::shared_memory) {
-        const auto whom = acquaintance_named(*parsed, how.beside);
-        auto opened = whom ? open_beside(*whom) : failure(whom.error());
-        if (!opened) tell(how, why);
-        return opened;
-    }
-    auto found = resolve(where, *parsed, due, op.stop);
-    if (!found) return failure(found.error());
+    const auto due = where.loop().now() + span;
+    const auto all = addresses_of(text, how.order, where.loop());
+    if (!all) co_return failure(all.error());
     result<> opened = failure(std::errc::host_unreachable);
-    for (const io::endpoint& endpoint : *found) {
-        why = not_of_this_host;
-        if (const auto whom = beside(endpoint, where, *sharing, how.beside); !whom.places.empty()) {
-            opened = open_beside(whom);
-            if (opened || opened.error() == std::errc::operation_canceled) return opened;
-        }
-        if (*sharing == sharing::required) continue;
-        if (*sharing == sharing::automatic) target.remember_why_not_shared(why);
-        opened = target.open(endpoint, due, op.stop);
-        if (opened || is_final(target, opened.error())) break;
+    auto left = static_cast<int>(all->size());
+    for (const address& each : *all) {
+        starting_over fresh(target);
+        co_await fresh;
+        const auto now = where.loop().now();
+        task<result<>> attempt = dial_one(target, each, now + (due - now) / left--, how);  // none takes the time of those behind it
+        opened = co_await std::move(attempt);
+        if (opened) break;
     }
-    if (!opened) tell(how, *sharing == sharing::required ? why : target.tls_words());
-    return opened;
+    co_return opened;
 }
 
 result<client> dial_blocking(const environment& world, std::string_view text, const connect_options& options, const operation& op) {
@@ -218,72 +273,23 @@ result<client> dial_blocking(const environment& world, std::string_view text, co
     target->adopt(std::move(own));
     client fresh = client_access::make(*target);
     const carrying how = carrying_of(options);
-    target->remember_dial(std::string(text), dial_span(options), how);
-    if (auto opened = dial(*target, text, dial_span(options), how, op); !opened) return failure(opened.error());
+    const auto span = dial_span(options);
+    target->remember_dial(std::string(text), span, how);
+    const auto now = target->host().loop().now();
+    task<result<>> dialing = dial(*target, std::string(text), span, how);
+    if (auto opened = target->run_here(std::move(dialing), std::min(now + span, op.deadline.from(now)), op.stop); !opened)
+        return failure(opened.error());
     return fresh;
 }
 
 task<result<client>> dial_on(worker& where, std::string text, limits limits, std::chrono::nanoseconds span, carrying how) {
-    auto parsed = address::parse(text);
-    if (!parsed) co_return failure(parsed.error());
-    const auto due = where.loop().now() + span;
-    const result<far_end> end = far_end_of(*parsed, how, {});
-    if (!end) co_return failure(end.error());
-    const auto sharing = sharing_in_force(end->tls ? sharing::off : how.beside.wanted);
-    if (!sharing) co_return failure(sharing.error());
-    const auto make = [&where, &limits] {
-        return new connection(where, next_client_id(), connection::role::owned, connection::shape::direct, limits);
-    };
-    std::string why;
-    if (parsed->what == address::kind::shared_memory) {
-        auto whom = acquaintance_named(*parsed, how.beside);
-        if (!whom) co_return failure(whom.error());
-        task<result<met>> meeting = meet_on(where, *std::move(whom), due, why);
-        result<met> together = co_await std::move(meeting);
-        if (!together) {
-            tell(how, why);
-            co_return failure(together.error());
-        }
-        auto* const target = make();
-        client fresh = client_access::make(*target);
-        if (auto shared = target->share(*std::move(together)); !shared) co_return failure(shared.error());
-        co_return fresh;
-    }
-    auto begun = begin_resolving(where, *parsed);
-    if (!begun) co_return failure(begun.error());
-    resolving resolved(where, *begun, until(where, due));
-    const result<endpoints> found = co_await resolved;
-    if (!found) co_return failure(found.error());
-    result<> opened = failure(std::errc::host_unreachable);
-    for (const io::endpoint& endpoint : *found) {
-        why = not_of_this_host;
-        if (auto whom = beside(endpoint, where, *sharing, how.beside); !whom.places.empty()) {
-            task<result<met>> meeting = meet_on(where, std::move(whom), due, why);
-            result<met> together = co_await std::move(meeting);
-            if (together) {
-                auto* const target = make();
-                client fresh = client_access::make(*target);
-                opened = target->share(*std::move(together));
-                if (opened) co_return fresh;
-            } else {
-                opened = failure(together.error());
-            }
-        }
-        if (*sharing == sharing::required) {
-            tell(how, why);
-            continue;
-        }
-        auto* const target = make();
-        client fresh = client_access::make(*target);
-        if (*sharing == sharing::automatic) target->remember_why_not_shared(why);
-        target->aim(*end);
-        opening attempt(*target, endpoint, until(where, due));
-        opened = co_await attempt;
-        if (opened) co_return fresh;
-        tell(how, target->tls_words());
-        if (is_final(*target, opened.error())) break;
-    }
-    co_return failure(opened.error());
+    auto* const target = new connection(where, next_client_id(), connection::role::owned, connection::shape::direct, limits);
+    client fresh = client_access::make(*target);
+    target->remember_dial(text, span, how);
+    task<result<>> dialing = dial(*target, std::move(text), span, std::move(how));
+    const result<> opened = co_await std::move(dialing);
+    if (!opened) co_return failure(opened.error());
+    co_return fresh;
 }
 
 }  // namespace mnet::inline v1::mtcp::detail

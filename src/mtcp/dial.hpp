@@ -1,4 +1,5 @@
-// From the text of an address to an open connection: resolve, then try every endpoint in turn, all before one deadline.
+// From the text of addresses to an open connection: resolve, meet in memory or race for the first endpoint that answers, shake hands; all before
+// one deadline.
 #pragma once
 #include "mtcp/connection.hpp"
 #include "mtcp/environment.hpp"
@@ -15,15 +16,16 @@
 
 namespace mnet::inline v1::mtcp::detail {
 
-limits limits_of(const connect_options& options) noexcept;
+limits limits_of(const connect_options& options);
 
 carrying carrying_of(const connect_options& options) noexcept;
 
 /// How long dialing may take.
 std::chrono::nanoseconds dial_span(const connect_options& options) noexcept;
 
-/// Opens `target`, whose loop is private, and waits. Errors: as `mtcp::connect`.
-result<> dial(connection& target, std::string_view text, std::chrono::nanoseconds span, const carrying& how, const operation& op);
+/// Opens `target`, which outlives it: the addresses of the list `text` in turn, each with its share of the time that is left. Of one that was
+/// open before nothing is left then but its counters. Errors: as `mtcp::connect`.
+task<result<>> dial(connection& target, std::string text, std::chrono::nanoseconds span, carrying how);
 
 /// `mtcp::connect` in a world of one's choice, which outlives the client.
 result<client> dial_blocking(const environment& world, std::string_view text, const connect_options& options, const operation& op);

@@ -8,6 +8,13 @@
 
 namespace mnet::inline v1::mtcp::detail {
 
+/// Room ahead, so that a network can be stopped when there is no memory.
+inbox::inbox(io::loop& loop) : loop_(&loop) {
+    constexpr std::size_t calls_ahead = 4;
+    calls_.reserve(calls_ahead);
+    running_.reserve(calls_ahead);
+}
+
 bool inbox::post(call what) {
     const std::scoped_lock lock(mutex_);
     if (loop_ == nullptr) return false;

@@ -20,7 +20,7 @@ class inbox final : public mnet::detail::bell {
 public:
     using call = std::move_only_function<void()>;
 
-    explicit inbox(io::loop& loop) noexcept : loop_(&loop) {}
+    explicit inbox(io::loop& loop);
 
     /// False when the loop is gone; `what` is destroyed then.
     bool post(call what);

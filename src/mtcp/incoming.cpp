@@ -90,7 +90,7 @@ void incoming::settle() noexcept {
     const std::size_t bytes = window_.size();
     if (bytes == 0) {
         drop();
-    } else if (bytes <= block_->capacity / 8) {
+    } else if (pool_.is_worth_a_move(*block_, bytes)) {
         (void)move_to(pool_.acquire(bytes));  // without memory for it, it stays where it is
     }
 }

@@ -60,6 +60,7 @@ struct memory : base::list_hook<> {
     const std::string address;
     std::uint64_t placed_bytes = 0;  // committed in place
     std::error_code gone{};          // the bell's end: the peer's
+    std::error_code bell_failure{};  // why we ended it
     bool greeted = false;            // the peer has mapped the memory
     bool bell_pending = false;       // the engine has a byte of ours
     bool bell_again = false;         // one more is due then

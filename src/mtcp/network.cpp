@@ -12,14 +12,14 @@ network::network(network&&) noexcept = default;
 
 network& network::operator=(network&& other) noexcept {
     if (this != &other) {
-        if (core_) (void)core_->stop(stop_within_5_seconds);
+        if (core_) (void)core_->stop({});
         core_ = std::move(other.core_);
     }
     return *this;
 }
 
 network::~network() {
-    if (core_) (void)core_->stop(stop_within_5_seconds);
+    if (core_) (void)core_->stop({});
 }
 
 std::string network::address() const { return core_->address(); }
@@ -39,7 +39,9 @@ std::string network::handshake_error() const { return core_->handshake_error(); 
 
 std::size_t network::broadcast(std::span<const std::byte> bytes) { return core_->broadcast(bytes); }
 
-farewell network::stop(mnet::deadline deadline) { return core_->stop(deadline); }
+farewell network::stop(mnet::deadline deadline) { return core_->stop({.deadline = deadline}); }
+
+farewell network::stop(const stop_options& how) { return core_->stop(how); }
 
 result<> network::wait(const operation& op) { return core_->wait(op); }
 

@@ -1,11 +1,10 @@
-// Starting, admitting, and stopping. Threads share the core, so that one whose handler never ends leaves nothing dangling.
+// Starting. Threads share the core, so that one whose handler never ends leaves nothing dangling.
 #include "mtcp/network_core.hpp"
 
 #include "base/assert.hpp"
 #include "mtcp/connection.hpp"
 #include "mtcp/resolver.hpp"
 #include "mtcp/sharing.hpp"
-#include "tls/thread.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -16,12 +15,18 @@ namespace mnet::inline v1::mtcp::detail {
 
 namespace {
 
-limits limits_of(const listen_options& options) noexcept {
+limits limits_of(const listen_options& options) {
     return limits{.message_bytes_max = options.message_bytes_max,
                   .unsent_bytes_max = options.unsent_bytes_max,
                   .dead_after = options.dead_after,
                   .spin = options.spin,
-                  .handshake_timeout = options.handshake_timeout}
+                  .handshake_timeout = options.handshake_timeout,
+                  .keep_alive = options.keep_alive,
+                  .user_timeout = options.user_timeout,
+                  .message_timeout = options.message_timeout,
+                  .observer = options.observer,
+                  .overload = {options.overload, options.message_bytes_max, options.unsent_bytes_max},
+                  .budget = budget_access::account(options.budget)}
         .in_range();
 }
 
@@ -29,11 +34,6 @@ shm::geometry shared_sizes_of(const listen_options& options) noexcept {
     constexpr std::uint32_t small_bytes = 256U << 10U;
     const std::size_t large = std::min(options.shared_memory_bytes_max, shm::side_bytes_max - small_bytes);
     return {.small_bytes = small_bytes, .large_bytes = static_cast<std::uint32_t>(large / shm::page_bytes * shm::page_bytes)};
-}
-
-/// The loops cut what is left a little before the deadline, so that `stop` can return by it.
-std::chrono::nanoseconds cut_after(std::chrono::nanoseconds span) noexcept {
-    return span - std::min<std::chrono::nanoseconds>(span / 10, std::chrono::milliseconds(100));
 }
 
 }  // namespace
@@ -49,8 +49,9 @@ network_core::network_core(const environment& world, const listen_options& optio
       sharing_clients_max_(options.shared_memory_clients_max),
       trusted_users_(options.shared_memory_users),
       tls_(options.tls),
-      handshakes_max_(std::max<std::size_t>(options.handshakes_max, 1)),
-      handshakes_per_second_max_(options.handshakes_per_second_max),
+      handshakes_{.at_a_time_max = std::max<std::size_t>(options.handshakes_max, 1),
+                  .per_second_max = options.handshakes_per_second_max,
+                  .clients_max = clients_max_},
       certificates_timer_(this, [](void* self) noexcept { static_cast<network_core*>(self)->look_for_new_certificates(); }) {}
 
 network_core::~network_core() {
@@ -95,8 +96,11 @@ result<> network_core::start(const listen_options& options) {
         try {
             each.thread = std::thread([core = shared_from_this(), &each] { core->run(each); });
         } catch (const std::system_error& refused) {
-            (void)stop(within(std::chrono::seconds(0)));
+            (void)stop({.deadline = within(std::chrono::seconds(0))});
             return failure(refused.code());
+        } catch (const std::bad_alloc&) {
+            (void)stop({.deadline = within(std::chrono::seconds(0))});
+            return failure(std::errc::not_enough_memory);
         }
     }
     return {};
@@ -105,7 +109,6 @@ result<> network_core::start(const listen_options& options) {
 result<> network_core::open_stations(const listen_options& options, const io::endpoint& where) {
     unsigned loops = options.loops != 0 ? options.loops : std::max(std::thread::hardware_concurrency(), 1U);
     loops = std::min(loops, 1024U);
-    stations_.reserve(loops);  // threads hold references into it
     io::endpoint target = where;
     mtcp::engine wanted = wanted_engine_;  // of loops that share a socket, one and the same
     for (unsigned index = 0; index < loops; ++index) {
@@ -116,7 +119,7 @@ result<> network_core::open_stations(const listen_options& options, const io::en
             engine_reason_ = made->reason;
             if (wanted == mtcp::engine::automatic && loops > 1) wanted = engine_ == "uring" ? mtcp::engine::uring : mtcp::engine::epoll;
         }
-        station& fresh = stations_.emplace_back(station{.work = {}, .shaking = handshakes(handshakes_max_, handshakes_per_second_max_)});
+        station& fresh = stations_.emplace_back(handshakes_);
         fresh.work = std::make_unique<worker>(std::move(made->loop), worker::kind::shared_loop, limits_, this);
         if (where.length() == 0) continue;
         fresh.door = std::make_unique<acceptor>(*fresh.work, *this, acceptor::door::front);
@@ -151,217 +154,7 @@ void network_core::run(station& mine) noexcept {
     changed_.notify_all();
 }
 
-// Clients -------------------------------------------------------------------------------------------------------------------------
-
-void network_core::admit(worker& where, int handle) noexcept {
-    if (take_client(where, handle, nullptr)) serve(where, handle, nullptr);
-}
-
-void network_core::admit_beside(worker& where, int handle) noexcept {
-    const auto refuse = [&](std::string_view why) {
-        shm::refuse(handle, why);
-        where.loop().discard(handle);
-    };
-    const auto who = shm::peer_of(handle);
-    if (!who || !shm::is_trusted(who->user, trusted_users_)) {
-        refuse("its user is not trusted with shared memory");
-        return;
-    }
-    if (sharing_clients_.fetch_add(1, std::memory_order_relaxed) >= sharing_clients_max_) {
-        sharing_clients_.fetch_sub(1, std::memory_order_relaxed);
-        refuse("as many clients share memory already as may (shared_memory_clients_max)");
-        return;
-    }
-    auto shared = shm::offer(handle, shared_sizes_);
-    if (!shared) {
-        sharing_clients_.fetch_sub(1, std::memory_order_relaxed);
-        refuse("the server can't make shared memory: " + shared.error().message());
-        return;
-    }
-    met beside{.bell = {}, .shared = *std::move(shared), .with = *who, .address = address_};
-    if (take_client(where, handle, &beside)) serve(where, handle, &beside);
-}
-
-bool network_core::take_client(worker& where, int handle, const met* beside) noexcept {
-    if (clients_.fetch_add(1, std::memory_order_relaxed) < clients_max_) return true;
-    turn_away(where, handle, beside);
-    return false;
-}
-
-/// A client that was taken; `beside`: that shares memory, with its bell as the handle.
-void network_core::serve(worker& where, int handle, met* beside) noexcept {
-    if (std::holds_alternative<blocking_handler>(handler_)) {
-        serve_on_thread(where, handle, beside);
-    } else {
-        serve_on_loop(where, handle, beside);
-    }
-}
-
-void network_core::turn_away(worker& where, int handle, const met* beside) noexcept {
-    clients_.fetch_sub(1, std::memory_order_relaxed);
-    if (beside != nullptr) sharing_clients_.fetch_sub(1, std::memory_order_relaxed);
-    where.accounts().add(entry::clients_refused, 1);
-    where.loop().discard(handle);
-}
-
-void network_core::serve_on_loop(worker& where, int handle, met* beside) noexcept {
-    const auto shape = std::holds_alternative<message_handler>(handler_) ? connection::shape::messages : connection::shape::coroutine;
-    auto* const fresh = new (std::nothrow) connection(where, next_id_.fetch_add(1), connection::role::served, shape, limits_);
-    if (fresh == nullptr) {
-        turn_away(where, handle, beside);
-        return;
-    }
-    if (!begin(*fresh, where, handle, beside)) {
-        where.accounts().add(entry::clients_refused, 1);
-        fresh->let_go();
-        return;
-    }
-    where.accounts().add(entry::clients_accepted, 1);
-    if (fresh->is_guarded()) {
-        fresh->greet();
-    } else if (beside == nullptr) {
-        fresh->serve();  // else when it greets
-    }
-}
-
-void network_core::serve_on_thread(worker& where, int handle, met* beside) noexcept {
-    auto made = world_.make_loop(job::one_client, wanted_engine_);
-    if (!made) {
-        turn_away(where, handle, beside);
-        return;
-    }
-    std::unique_ptr<worker> own;
-    connection* fresh = nullptr;
-    try {
-        own = std::make_unique<worker>(std::move(made->loop), worker::kind::private_loop, limits_, this);
-        fresh = new connection(*own, next_id_.fetch_add(1), connection::role::served, connection::shape::direct, limits_);
-    } catch (const std::bad_alloc&) {
-        turn_away(where, handle, beside);
-        return;
-    }
-    if (!begin(*fresh, where, handle, beside)) {
-        where.accounts().add(entry::clients_refused, 1);
-        fresh->let_go();
-        return;
-    }
-    worker* const working = own.get();
-    if (!enlist(*working)) return;  // stopping: the worker takes its connection with it
-    try {
-        // Detached: a handler that doesn't end can't be made to, and `stop` returns without it.
-        std::thread([core = shared_from_this(), own = std::move(own), fresh, leaving = leaving_]() mutable {
-            fresh->serve_blocking();
-            core->run_blocking(*own);
-            own.reset();
-            core.reset();
-            tls::leave_thread();
-            leaving->fetch_sub(1);
-            leaving->notify_all();
-        }).detach();
-        where.accounts().add(entry::clients_accepted, 1);
-    } catch (const std::system_error&) {  // no thread to be had
-        where.accounts().add(entry::clients_refused, 1);
-        const std::scoped_lock lock(mutex_);
-        blocking_workers_.remove(working);
-    }
-}
-
-bool network_core::enlist(worker& blocking) {
-    const std::scoped_lock lock(mutex_);
-    if (!stopping_) blocking_workers_.push_back(&blocking);
-    return !stopping_;
-}
-
-void network_core::run_blocking(worker& own) noexcept {
-    while (!own.deserted()) own.run_once(io::never);
-    own.tell_costs();
-    const std::scoped_lock lock(mutex_);
-    leaving_->fetch_add(1);
-    add_up(own);
-    ended_accounts_.absorb(own.accounts());
-    blocking_workers_.remove(&own);
-    changed_.notify_all();
-}
-
-// Stopping ------------------------------------------------------------------------------------------------------------------------
-
-void network_core::add_up(worker& ended) noexcept {
-    farewell_.clients_drained += ended.parted().clients_drained;
-    farewell_.clients_cut += ended.parted().clients_cut;
-    farewell_.bytes_cut += ended.parted().bytes_cut;
-}
-
-bool network_core::all_ended() const noexcept {
-    const bool loops_ended = std::ranges::all_of(stations_, [](const station& each) { return each.ended || !each.thread.joinable(); });
-    return loops_ended && blocking_workers_.empty();
-}
-
-void network_core::ask_to_stop(std::chrono::nanoseconds span) {
-    const auto stop_worker = [span](worker& work) {
-        const auto now = work.loop().now();
-        work.stop(span > io::never - now ? io::never : now + cut_after(span));
-    };
-    for (station& each : stations_) {
-        const auto stop_station = [this, stop_worker, &each] {
-            if (tls_ && *tls_ && &each == &stations_.front()) each.work->loop().cancel(certificates_timer_);
-            if (each.door) each.door->close();
-            if (each.side_door) each.side_door->close();
-            stop_worker(*each.work);
-        };
-        if (world_.threads()) {
-            (void)each.work->mail()->post(stop_station);
-        } else {
-            stop_station();
-        }
-    }
-    for (worker* const each : blocking_workers_) (void)each->mail()->post([stop_worker, each] { stop_worker(*each); });
-}
-
-farewell network_core::stop(mnet::deadline deadline) {
-    std::unique_lock lock(mutex_);
-    if (stopping_) {
-        changed_.wait(lock, [this] { return stopped_; });
-        return farewell_;
-    }
-    stopping_ = true;
-    const auto now = std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch());
-    const auto due = deadline.from(now);
-    ask_to_stop(due == io::never ? io::never : std::max(due - now, std::chrono::nanoseconds(0)));
-    if (world_.threads()) {
-        const auto ended = [this] { return all_ended(); };
-        if (due == io::never) {
-            changed_.wait(lock, ended);
-        } else {
-            changed_.wait_until(lock, std::chrono::steady_clock::time_point(due), ended);
-        }
-        for (station& each : stations_) {
-            if (!each.thread.joinable()) continue;
-            if (each.ended) {
-                lock.unlock();
-                each.thread.join();
-                lock.lock();
-                add_up(*each.work);
-            } else {
-                each.thread.detach();  // a handler holds it; it keeps this core
-                ++farewell_.handlers_left;
-            }
-        }
-        farewell_.handlers_left += blocking_workers_.size();
-        lock.unlock();
-        // What those threads free last, OpenSSL's part of it above all, must not be freed while the process ends.
-        for (unsigned left = leaving_->load(); left != 0; left = leaving_->load()) leaving_->wait(left);
-        lock.lock();
-    } else {
-        lock.unlock();
-        for (station& each : stations_) {
-            while (!each.work->deserted()) each.work->loop().run_once(io::never);
-        }
-        lock.lock();
-        for (station& each : stations_) add_up(*each.work);
-    }
-    stopped_ = true;
-    changed_.notify_all();
-    return farewell_;
-}
+// Waiting -------------------------------------------------------------------------------------------------------------------------
 
 result<> network_core::wait(const operation& op) {
     std::unique_lock lock(mutex_);

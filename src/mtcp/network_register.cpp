@@ -39,7 +39,7 @@ std::vector<std::shared_ptr<mnet::detail::mailbox>> network_core::boxes_but(std:
 }
 
 std::size_t network_core::broadcast(std::span<const std::byte> bytes) {
-    const auto message = std::make_shared<const std::vector<std::byte>>(bytes.begin(), bytes.end());
+    const auto message = mnet::detail::make_posted_message(bytes, limits_.budget);
     std::size_t posted = 0;
     for (const auto& box : boxes_but(0)) posted += box->post(message) ? 1 : 0;
     return posted;
@@ -47,10 +47,11 @@ std::size_t network_core::broadcast(std::span<const std::byte> bytes) {
 
 network_statistics network_core::statistics() const {
     network_statistics sum{};
-    for (const station& each : stations_) each.work->accounts().add_to(sum);
+    std::chrono::nanoseconds overloaded_at{0};
+    for (const station& each : stations_) each.work->accounts().add_to(sum, overloaded_at);
     const std::scoped_lock lock(mutex_);
-    ended_accounts_.add_to(sum);
-    for (worker* const each : blocking_workers_) each->accounts().add_to(sum);
+    ended_accounts_.add_to(sum, overloaded_at);
+    for (worker* const each : blocking_workers_) each->accounts().add_to(sum, overloaded_at);
     sum.clients = clients_.load(std::memory_order_relaxed);
     sum.reloads = reloads_;
     sum.reloads_failed = reloads_failed_;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <new>
+#include <utility>
 
 namespace mnet::inline v1::mtcp::detail {
 
@@ -23,22 +24,35 @@ result<> network_core::check_security(const mnet::address& where) const noexcept
     return {};
 }
 
-handshakes& network_core::handshakes_of(const worker& where) noexcept {
-    return std::ranges::find(stations_, &where, [](const station& each) { return each.work.get(); })->shaking;
+network_core::station& network_core::station_of(const worker& where) noexcept {
+    return *std::ranges::find(stations_, &where, [](const station& each) { return each.work.get(); });
 }
 
 std::chrono::nanoseconds network_core::wait_to_accept(worker& where) {
-    return *tls_ ? handshakes_of(where).wait(where.loop().now()) : std::chrono::nanoseconds(0);
+    return *tls_ ? station_of(where).shaking.wait(where.loop().now()) : std::chrono::nanoseconds(0);
 }
 
-/// Gives a fresh connection what it stands on. `door`: who accepted it.
-result<> network_core::begin(connection& fresh, worker& door, int handle, met* beside) noexcept {
+bool network_core::may_begin_handshake(worker& where, newcomer& who) noexcept {
+    station& at = station_of(where);
+    const bool may = at.shaking.may_begin(who, where.loop().now());
+    if (!may) at.door->hold();
+    return may;
+}
+
+void network_core::make_room(worker& where) {
+    if (*tls_) station_of(where).shaking.cut_a_silent_one(where.loop().now());
+}
+
+/// Gives a fresh connection what it stands on. `door`: who accepted it; `before`: what it was until it had a thread.
+result<> network_core::begin(connection& fresh, worker& door, int handle, met* beside, parked_client* before) noexcept {
     if (beside != nullptr) {
         beside->bell.reset(handle);
         return fresh.share(std::move(*beside));
     }
     if (*tls_) {
-        auto guarded = fresh.guard(tls_->context()->snapshot(), handshakes_of(door).begin(fresh.host(), fresh.id(), door.loop().now()));
+        auto settings = tls_->context()->snapshot();
+        auto guarded =
+            before != nullptr ? fresh.guard(std::move(settings), *before) : fresh.guard(std::move(settings), station_of(door).shaking);
         if (!guarded) {
             door.loop().discard(handle);
             return guarded;
@@ -47,9 +61,9 @@ result<> network_core::begin(connection& fresh, worker& door, int handle, met* b
     return fresh.attach(handle);
 }
 
-void network_core::tell_handshake_failed(const connection& client, std::error_code why, const std::string& words) noexcept {
+void network_core::tell_handshake_failed(const std::string& peer, std::error_code why, const std::string& words) noexcept {
     try {
-        std::string text = client.remote_address() + ": " + why.message() + (words.empty() ? "" : " (" + words + ")");
+        std::string text = peer + ": " + why.message() + (words.empty() ? "" : " (" + words + ")");
         const std::scoped_lock lock(mutex_);
         handshake_error_ = std::move(text);
     } catch (...) {  // no memory: it is counted all the same

@@ -18,7 +18,14 @@ namespace {
 /// costs a seventh more. A window of small frames ends just below.
 constexpr std::size_t four_segments = std::size_t{4} * 65483;
 
-/// Where the frame lies that `position` is in the middle of; `position` itself between two frames.
+std::uint64_t frames_between(const base::block& block, std::size_t start, std::size_t end) noexcept {
+    std::uint64_t frames = 0;
+    for (; start < end; ++frames) start += wire::header_bytes + wire::load_length(block.data() + start);
+    return frames;
+}
+
+}  // namespace
+
 std::size_t frame_start(const base::block& block, std::size_t position) noexcept {
     std::size_t start = 0;
     while (start < position) {
@@ -28,14 +35,6 @@ std::size_t frame_start(const base::block& block, std::size_t position) noexcept
     }
     return start;
 }
-
-std::uint64_t frames_between(const base::block& block, std::size_t start, std::size_t end) noexcept {
-    std::uint64_t frames = 0;
-    for (; start < end; ++frames) start += wire::header_bytes + wire::load_length(block.data() + start);
-    return frames;
-}
-
-}  // namespace
 
 outgoing::outgoing(mnet::detail::send_window& window, base::block_pool& pool, std::size_t unsent_bytes_max) noexcept
     : window_(window), pool_(pool), unsent_bytes_max_(unsent_bytes_max + (base::is_planted(base::bug::off_by_one_at_bound) ? 1 : 0)) {}
@@ -53,6 +52,11 @@ void outgoing::set_limit(std::size_t frame_bytes) noexcept {
     const std::size_t room = tail_->capacity - position;
     const std::size_t well_sent = four_segments > position ? four_segments - position : 0;
     window_.limit = window_.next + std::min({room, allowance, std::max(frame_bytes, well_sent)});
+}
+
+void outgoing::set_bound(std::size_t unsent_bytes_max) noexcept {
+    unsent_bytes_max_ = unsent_bytes_max + (base::is_planted(base::bug::off_by_one_at_bound) ? 1 : 0);
+    if (tail_ != nullptr && window_.next != nullptr && !window_.writer_open) set_limit(0);
 }
 
 void outgoing::open_window(base::block* fresh, std::size_t frame_bytes) noexcept {
@@ -94,6 +98,13 @@ result<> outgoing::make_room(std::size_t frame_bytes) noexcept {
     if (fresh == nullptr) return failure(std::errc::not_enough_memory);
     open_window(fresh, frame_bytes);
     return {};
+}
+
+/// Where the frame begins that is the first to be unsent, if only in part.
+std::size_t outgoing::first_frame(const base::block& block) noexcept { return frame_start(block, block.begin); }
+
+std::size_t outgoing::frame_bytes_at(const base::block& block, std::size_t start) noexcept {
+    return wire::header_bytes + wire::load_length(block.data() + start);
 }
 
 void outgoing::enqueue(base::block& filled) noexcept {
@@ -147,7 +158,7 @@ void outgoing::taken(std::size_t bytes) noexcept {
 
 void outgoing::compact() noexcept {
     const std::size_t bytes = window_bytes();
-    if (head_ != nullptr || bytes == 0 || frozen_end_ != nullptr || window_.writer_open || bytes > tail_->capacity / 8) return;
+    if (head_ != nullptr || bytes == 0 || frozen_end_ != nullptr || window_.writer_open || !pool_.is_worth_a_move(*tail_, bytes)) return;
     const std::size_t start = frame_start(*tail_, tail_->begin);
     const std::size_t end = tail_->begin + bytes;
     base::block* const small = pool_.acquire(end - start);
@@ -193,14 +204,15 @@ void outgoing::reopen() noexcept {
     window_.writer_open = false;
 }
 
-std::uint64_t outgoing::unsent_messages() const noexcept {
+std::uint64_t outgoing::unsent_messages(std::size_t done) const noexcept {
     std::uint64_t messages = 0;
-    for (const base::block* block = head_; block != nullptr; block = block->next) {
-        messages += frames_between(*block, frame_start(*block, block->begin), block->end);
-    }
-    if (const std::size_t bytes = window_bytes(); bytes > 0) {
-        messages += frames_between(*tail_, frame_start(*tail_, tail_->begin), tail_->begin + bytes);
-    }
+    const auto count = [&](const base::block& block, std::size_t end) {
+        const std::size_t skipped = std::min(done, end - block.begin);
+        done -= skipped;
+        messages += frames_between(block, frame_start(block, block.begin + skipped), end);
+    };
+    for (const base::block* block = head_; block != nullptr; block = block->next) count(*block, block->end);
+    if (const std::size_t bytes = window_bytes(); bytes > 0) count(*tail_, tail_->begin + bytes);
     return messages;
 }
 

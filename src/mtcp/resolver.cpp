@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <memory>
 #include <netdb.h>
+#include <new>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -59,6 +61,7 @@ result<endpoints> resolve_slowly(const address& what, bool to_listen) {
         code = ::getaddrinfo(what.host.c_str(), std::to_string(what.port).c_str(), &hints, &found);
     }
     if (code != 0) return failure(resolver_error(code));
+    const std::unique_ptr<addrinfo, void (*)(addrinfo*)> given_back(found, ::freeaddrinfo);
     endpoints all;
     for (const addrinfo* entry = found; entry != nullptr; entry = entry->ai_next) {
         const io::endpoint where(entry->ai_addr, entry->ai_addrlen);
@@ -66,7 +69,6 @@ result<endpoints> resolve_slowly(const address& what, bool to_listen) {
         for (const auto& other : all) known = known || other == where;
         if (!known) all.push_back(where);
     }
-    ::freeaddrinfo(found);
     if (all.empty()) return failure(std::errc::host_unreachable);
     // A listener takes one: of `localhost`, the one that clients are more likely to name by number.
     if (to_listen) std::ranges::sort(all, {}, [](const io::endpoint& where) { return where.family() != AF_INET; });
@@ -74,14 +76,25 @@ result<endpoints> resolve_slowly(const address& what, bool to_listen) {
 }
 
 result<> resolve_elsewhere(const address& what, std::shared_ptr<inbox> inbox, std::move_only_function<void(result<endpoints>)> done) {
+    struct answer {  // made ahead: to tell that there is no memory takes none
+        std::move_only_function<void(result<endpoints>)> done;
+        result<endpoints> found = failure(std::errc::not_enough_memory);
+    };
     // Detached, because nothing can interrupt the system's resolver: a loop that ends meanwhile leaves it behind, and its answer is dropped.
     try {
-        std::thread([what, inbox = std::move(inbox), done = std::move(done)]() mutable {
-            auto found = resolve_slowly(what, false);
-            (void)inbox->post([found = std::move(found), done = std::move(done)]() mutable { done(std::move(found)); });
+        auto told = std::make_shared<answer>(answer{.done = std::move(done)});
+        std::thread([what, inbox = std::move(inbox), told = std::move(told)]() mutable {
+            try {
+                told->found = resolve_slowly(what, false);
+            } catch (const std::bad_alloc&) {
+                told->found = failure(std::errc::not_enough_memory);
+            }
+            (void)inbox->post([told = std::move(told)] { told->done(std::move(told->found)); });
         }).detach();
     } catch (const std::system_error& refused) {
         return failure(refused.code());
+    } catch (const std::bad_alloc&) {
+        return failure(std::errc::not_enough_memory);
     }
     return {};
 }

@@ -28,6 +28,8 @@ struct carrying {
     beside_tcp beside{};
     std::shared_ptr<tls::client_context> tls{};  // null: only where the address says tls://
     std::string* words = nullptr;
+    address_order order = address_order::as_given;
+    reconnect_options again{};
 };
 
 /// The far end of a dialed TLS connection.
@@ -37,10 +39,20 @@ struct far_end {
     std::string place{};                         // whose session is resumed
 };
 
+/// A newcomer that is a connection already.
+struct connecting final : newcomer {
+    explicit connecting(connection& whose) noexcept : of(whose) {}
+
+    void begin() noexcept override;
+    void cut() noexcept override;
+
+    connection& of;
+};
+
 struct secure {
     template <typename... Ends>
-    explicit secure(base::block_pool& blocks, void* owner, base::timer::function on_time, Ends&&... ends) noexcept
-        : pool(blocks), machine(std::forward<Ends>(ends)...), timer(owner, on_time) {}
+    explicit secure(base::block_pool& blocks, connection& owner, base::timer::function on_time, Ends&&... ends) noexcept
+        : pool(blocks), machine(std::forward<Ends>(ends)...), timer(&owner, on_time), coming(owner) {}
     secure(const secure&) = delete;
     secure& operator=(const secure&) = delete;
     ~secure() {
@@ -56,10 +68,7 @@ struct secure {
     bool has_output() const noexcept { return (leaving != nullptr && !leaving->empty()) || machine.has_output(); }
 
     /// The handshake is, however it ended.
-    void over() noexcept {
-        if (ticket) ticket->over.store(true, std::memory_order_relaxed);
-        ticket.reset();
-    }
+    void over() noexcept { coming.leave(); }
     void drop() noexcept {
         pool.release(std::exchange(leaving, nullptr));
         pool.release(std::exchange(arrived, nullptr));
@@ -80,8 +89,8 @@ struct secure {
     std::size_t sealed_bytes = 0;     // the plaintext of `leaving`
     std::uint64_t records_seen = 0;   // times that something came or went
     std::uint64_t records_known = 0;  // to the timer
-    std::shared_ptr<handshake_ticket> ticket{};
-    bool greeted = false;  // the handshake is done
+    connecting coming;                // of a server
+    bool greeted = false;             // the handshake is done
 };
 
 }  // namespace mnet::inline v1::mtcp::detail

@@ -68,24 +68,6 @@ std::optional<result<met>> look(visit& visiting, const acquaintance& whom, std::
     return result<met>(met{.bell = std::move(visiting.bell), .shared = *std::move(*taken), .with = visiting.with, .address = whom.address});
 }
 
-/// Sleeps on a loop; a class of its own, so that nothing is left behind when its coroutine is destroyed.
-class pause {
-public:
-    pause(worker& where, std::chrono::nanoseconds span) noexcept : where_(where), op_{.deadline = within(span)} {}
-    pause(const pause&) = delete;
-    pause& operator=(const pause&) = delete;
-    ~pause() { wait_.abandon(); }
-
-    bool await_ready() const noexcept { return false; }
-    bool await_suspend(std::coroutine_handle<> handle) noexcept { return wait_.begin(where_, handle, op_); }
-    void await_resume() const noexcept {}
-
-private:
-    worker& where_;
-    operation op_;
-    wait wait_{};
-};
-
 }  // namespace
 
 result<sharing> sharing_in_force(sharing asked) noexcept {
@@ -121,23 +103,7 @@ acquaintance acquaintance_at(const io::endpoint& where, std::optional<unsigned> 
     return found;
 }
 
-result<met> meet(const acquaintance& whom, io::loop& clock, std::chrono::nanoseconds due, const std::stop_token* stop, std::string& why) {
-    auto visiting = knock(whom, why);
-    if (!visiting) return failure(visiting.error());
-    why.clear();
-    due = std::min(due, clock.now() + patience);
-    for (;;) {
-        if (auto outcome = look(*visiting, whom, why)) return *std::move(outcome);
-        if (stop != nullptr && stop->stop_requested()) return failure(std::errc::operation_canceled);
-        if (clock.now() >= due) break;
-        pollfd answer{.fd = visiting->bell.get(), .events = POLLIN, .revents = 0};
-        (void)::poll(&answer, 1, static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(longest_look).count()));
-    }
-    why = "its server does not answer";
-    return failure(std::errc::timed_out);
-}
-
-task<result<met>> meet_on(worker& where, acquaintance whom, std::chrono::nanoseconds due, std::string& why) {
+task<result<met>> meet(worker& where, acquaintance whom, std::chrono::nanoseconds due, std::string& why) {
     auto visiting = knock(whom, why);
     if (!visiting) co_return failure(visiting.error());
     why.clear();
@@ -146,6 +112,11 @@ task<result<met>> meet_on(worker& where, acquaintance whom, std::chrono::nanosec
     for (;;) {
         if (auto outcome = look(*visiting, whom, why)) co_return *std::move(outcome);
         if (where.loop().now() >= due) break;
+        if (where.is_private()) {  // nobody else's loop: its thread can wait where the answer comes
+            pollfd answer{.fd = visiting->bell.get(), .events = POLLIN, .revents = 0};
+            (void)::poll(&answer, 1, static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(longest_look).count()));
+            step = std::chrono::nanoseconds(0);
+        }
         pause next_look(where, step);
         co_await next_look;
         step = std::min<std::chrono::nanoseconds>(step * 2, longest_look);

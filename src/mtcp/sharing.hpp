@@ -39,10 +39,7 @@ acquaintance acquaintance_at(const io::endpoint& where, std::optional<unsigned> 
 
 /// Meets it, and waits for its answer. `why` says in words what went wrong.
 /// Errors: the kernel's (connection_refused when nobody is there), errc::protocol_violation, std::errc::permission_denied (another user's process
-/// is there), timed_out, operation_canceled.
-result<met> meet(const acquaintance& whom, io::loop& clock, std::chrono::nanoseconds due, const std::stop_token* stop, std::string& why);
-
-/// The same on a shared loop.
-task<result<met>> meet_on(worker& where, acquaintance whom, std::chrono::nanoseconds due, std::string& why);
+/// is there), timed_out.
+task<result<met>> meet(worker& where, acquaintance whom, std::chrono::nanoseconds due, std::string& why);
 
 }  // namespace mnet::inline v1::mtcp::detail

@@ -12,6 +12,7 @@
 #include <mnet/error.hpp>
 #include <mnet/operation.hpp>
 
+#include <chrono>
 #include <coroutine>
 #include <optional>
 #include <stop_token>
@@ -72,6 +73,24 @@ private:
     std::coroutine_handle<> waiting_{};
     std::error_code outcome_{};
     alarm* alarm_ = nullptr;
+};
+
+/// Sleeps on a loop: `pause nap(where, span); co_await nap;`. A class of its own, so that nothing is left behind when its coroutine is destroyed.
+class pause {
+public:
+    pause(worker& where, std::chrono::nanoseconds span) noexcept : where_(where), op_{.deadline = within(span)} {}
+    pause(const pause&) = delete;
+    pause& operator=(const pause&) = delete;
+    ~pause() { wait_.abandon(); }
+
+    bool await_ready() const noexcept { return false; }
+    bool await_suspend(std::coroutine_handle<> handle) noexcept { return wait_.begin(where_, handle, op_); }
+    void await_resume() const noexcept {}
+
+private:
+    worker& where_;
+    operation op_;
+    wait wait_{};
 };
 
 }  // namespace mnet::inline v1::mtcp::detail

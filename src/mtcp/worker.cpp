@@ -4,6 +4,7 @@
 #include "base/assert.hpp"
 #include "mtcp/connection.hpp"
 #include "mtcp/memory.hpp"
+#include "mtcp/parked_client.hpp"
 
 #include <algorithm>
 #include <new>
@@ -20,6 +21,9 @@ constexpr std::size_t smallest_block_bytes = 128;  // with its header, still the
 /// Released memory that a loop keeps for the next client: enough for a window each way and a few large messages in a row.
 constexpr std::size_t retained_bytes_max = std::size_t{4} << 20;
 
+/// Of a private loop's one connection there may be two, of TLS (connection::milestone).
+constexpr std::size_t streams_of(bool one_connection) noexcept { return one_connection ? 2 : 512; }
+
 }  // namespace
 
 limits limits::in_range() const noexcept {
@@ -29,6 +33,13 @@ limits limits::in_range() const noexcept {
     kept.dead_after = dead_after.count() > 0 ? std::max(dead_after, std::chrono::milliseconds(1s)) : 0ms;
     kept.handshake_timeout = std::max(handshake_timeout, 1ms);
     if (kept.dead_after > 0ms) kept.handshake_timeout = std::min(kept.handshake_timeout, kept.dead_after);
+    const auto derived = [&kept](const auto& own, std::chrono::milliseconds least) {
+        const auto span = own.value_or(kept.dead_after);
+        return span > 0ms ? std::max(span, least) : 0ms;
+    };
+    kept.keep_alive = derived(keep_alive, 1s);
+    kept.user_timeout = derived(user_timeout, 1ms);
+    kept.message_timeout = derived(message_timeout, 20ms);
     if (spin) kept.spin = std::clamp<std::chrono::microseconds>(*spin, 0us, 1s);
     return kept;
 }
@@ -48,7 +59,9 @@ worker::worker(std::unique_ptr<io::loop> loop, kind what, const limits& limits, 
       loop_(std::move(loop)),
       pool_(window_bytes, retained_bytes_max),
       inbox_(std::make_shared<inbox>(*loop_)),
-      stop_timer_(this, [](void* self) noexcept { static_cast<worker*>(self)->cut_all(); }) {
+      milestones_(streams_of(what == kind::private_loop)),
+      stop_timer_(this, [](void* self) noexcept { static_cast<worker*>(self)->cut_all(); }),
+      telling_timer_(this, [](void* self) noexcept { static_cast<worker*>(self)->tell_to_stop(); }) {
     loop_->on_wake(this, [](void* self) noexcept { static_cast<worker*>(self)->woken(); });
     if (!is_private()) warm_up();
 }
@@ -69,9 +82,10 @@ worker::~worker() {
     inbox_->shut();
     cut_all();
     const auto is_closing = [](const connection& member) { return member.is_closing(); };
-    while (std::ranges::any_of(members_, is_closing)) loop_->run_once(io::never);
+    while (runners_ > 0 || !parked_.empty() || std::ranges::any_of(members_, is_closing)) loop_->run_once(io::never);
     MNET_ASSERT(members_.empty(), "the clients of a loop end before it");
     while (alarm* const spare = spare_alarms_.pop_front()) delete spare;
+    while (begun_frame* const spare = spare_begun_frames_.pop_front()) delete spare;
 }
 
 void worker::join(connection& member) noexcept {
@@ -121,7 +135,7 @@ void worker::run_once(std::chrono::nanoseconds until) noexcept {
     const bool unfinished = resume_unfinished();
     if (poll_memory() || unfinished) {
         idle_polls_ = 0;
-        if (++busy_polls_ % polls_a_look_at_the_clock == 0) loop_->run_once(loop_->now());
+        if (++busy_polls_ % polls_a_look_at_the_clock == 0) look_for_events(loop_->now());
         return;
     }
     if (spin_.count() > 0) {
@@ -129,22 +143,37 @@ void worker::run_once(std::chrono::nanoseconds until) noexcept {
         const auto now = loop_->now();
         if (idle_polls_ == polls_a_look_at_the_clock) polls_until_ = now + spin_;
         if (now < polls_until_ && now < until) {
-            if (idle_polls_ % polls_an_event == 0) {
-                loop_->run_once(now);
-                loop_->give_way();
+            if (events_expected_ > 0 || idle_polls_ % polls_an_event == 0) {
+                look_for_events(now);
+                if (events_expected_ == 0) loop_->give_way();
             }
             return;
         }
         idle_polls_ = 0;
     }
-    if (may_sleep()) loop_->run_once(until);
+    if (may_sleep()) look_for_events(until);
     for (memory& each : sharing_) each.of.woke();
+}
+
+/// Where some came, more are expected for a while, and looked for as often as memory allows: clients that don't share it are served by this loop, too.
+void worker::look_for_events(std::chrono::nanoseconds until) noexcept {
+    constexpr unsigned looks_in_vain = 16;
+    settled_ = false;
+    loop_->run_once(until);
+    events_expected_ = settled_ ? looks_in_vain : events_expected_ - std::min(events_expected_, 1U);
 }
 
 void worker::leave(connection& member) noexcept {
     members_.erase(member);
     --members_count_;
     set_spin();
+    if (on_leave_) on_leave_();
+}
+
+void worker::join(parked_client& waiting) noexcept { parked_.push_back(waiting); }
+
+void worker::leave(parked_client& waiting) noexcept {
+    parked_.erase(waiting);
     if (on_leave_) on_leave_();
 }
 
@@ -157,6 +186,11 @@ alarm* worker::lend_alarm() noexcept {
     return spare != nullptr ? spare : new (std::nothrow) alarm(*this);
 }
 
+begun_frame* worker::lend_begun_frame() noexcept {
+    begun_frame* const spare = spare_begun_frames_.pop_front();
+    return spare != nullptr ? spare : new (std::nothrow) begun_frame(*this);
+}
+
 void worker::close_member(std::uint64_t id) noexcept {
     for (connection& member : members_) {
         if (member.id() != id) continue;
@@ -166,12 +200,8 @@ void worker::close_member(std::uint64_t id) noexcept {
     }
 }
 
-void worker::cut_handshake(std::uint64_t id) noexcept {
-    const auto member = std::ranges::find(members_, id, &connection::id);
-    if (member != members_.end()) member->cut_handshake();
-}
-
 void worker::settle() noexcept {
+    settled_ = true;
     auto borrowers = borrowers_.take_all();
     while (connection* const borrower = borrowers.pop_front()) {
         borrower->settle();
@@ -215,37 +245,6 @@ bool worker::resume_unfinished() noexcept {
     auto unfinished = unfinished_.take_all();
     while (connection* const member = unfinished.pop_front()) member->resume();
     return true;
-}
-
-void worker::stop(std::chrono::nanoseconds due) noexcept {
-    const turn turn(*this);
-    stopping_ = true;
-    stop_due_ = due;
-    if (due != io::never) loop_->set(stop_timer_, due);
-    auto all = members_.take_all();
-    while (connection* const member = all.pop_front()) {
-        members_.push_back(*member);
-        member->stop();
-    }
-}
-
-void worker::cut_all() noexcept {
-    const turn turn(*this);
-    auto all = members_.take_all();
-    while (connection* const member = all.pop_front()) {
-        members_.push_back(*member);
-        member->cut();
-    }
-}
-
-void worker::part(const delivery& account) noexcept {
-    if (!stopping_) return;
-    if (account.bytes_unsent == 0) {
-        ++farewell_.clients_drained;
-    } else {
-        ++farewell_.clients_cut;
-        farewell_.bytes_cut += account.bytes_unsent;
-    }
 }
 
 }  // namespace mnet::inline v1::mtcp::detail

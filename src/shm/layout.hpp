@@ -7,7 +7,7 @@
 //
 // A side puts bytes into its data and then tells of them by a run: where they lie, how many, and what they are. A run is one 64-bit word in
 // a queue of `runs_max`; it carries the lap of the queue, so that the one word, stored last, is the whole announcement: the reader polls the
-// word itself, and no count beside it.
+// word itself, and no count beside it. A few bytes travel beside their word: one cache line goes over then, and not a second one after it.
 //
 // Nothing in here is trusted: what the other side can write is loaded once, checked, and only then used (receiver.cpp, sender.cpp).
 #pragma once
@@ -49,8 +49,8 @@ constexpr bool is_possible(const geometry& sizes) noexcept {
 
 struct run {
     /// whole: whole frames, read where they lie. piece: bytes of a frame that lies in several runs, to be put together elsewhere.
-    /// finish: no more will come.
-    enum class kind : std::uint8_t { whole, piece, finish };
+    /// finish: no more will come. beside: whole frames that lie beside the word.
+    enum class kind : std::uint8_t { whole, piece, finish, beside };
 
     kind what = kind::whole;
     std::uint32_t offset = 0;  // in the writer's data
@@ -69,13 +69,26 @@ constexpr std::uint64_t pack(const run& what, std::uint8_t lap) noexcept {
 }
 constexpr std::uint8_t lap_in(std::uint64_t word) noexcept { return static_cast<std::uint8_t>(word); }
 
-/// Of any word whatever: the kind may be none of the three.
+/// Of any word whatever.
 constexpr run unpack(std::uint64_t word) noexcept {
     constexpr std::uint64_t twenty_seven_bits = (std::uint64_t{1} << 27U) - 1;
     return {.what = static_cast<run::kind>(word >> 8U & 3U),
             .offset = static_cast<std::uint32_t>(word >> 10U & twenty_seven_bits),
             .bytes = static_cast<std::uint32_t>(word >> 37U & twenty_seven_bits)};
 }
+
+/// A place in a queue: the word, and so many bytes beside it as are left of its cache line.
+struct alignas(cache_line_bytes) place {
+    std::uint64_t word;
+    std::array<std::byte, cache_line_bytes - sizeof(std::uint64_t)> beside;
+};
+inline constexpr std::size_t beside_max = sizeof(place::beside);
+using queue = std::array<place, runs_max>;
+
+/// Where two frames meet lie the end of the one, the length of the other and its beginning: both sides fetch these lines ahead of time, of frames from
+/// this size on. Shorter ones follow each other so closely that the processor sees it by itself.
+inline constexpr std::size_t fetched_ahead_from = 1024;
+inline constexpr std::size_t meeting_bytes = 12;  // to either side of it
 
 /// Why a side that sleeps wants to be woken.
 enum wish : std::uint32_t { for_nothing = 0, for_input = 1, for_room = 2 };
@@ -88,7 +101,7 @@ struct side_state {
 
 struct control {
     std::array<side_state, 2> sides;
-    alignas(cache_line_bytes) std::array<std::array<std::uint64_t, runs_max>, 2> queues;  // of the runs that side 0, that side 1 wrote
+    std::array<queue, 2> queues;  // of the runs that side 0, that side 1 wrote
 };
 
 inline constexpr std::size_t control_bytes = (sizeof(control) + page_bytes - 1) / page_bytes * page_bytes;

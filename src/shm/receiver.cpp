@@ -24,6 +24,9 @@ receiver::arrival receiver::next() noexcept {
         case run::kind::piece:
             if (is_honest(told)) return {.what = arrival::kind::piece, .bytes = begin(told)};
             break;
+        case run::kind::beside:
+            if (is_beside(told)) return {.what = arrival::kind::whole, .bytes = begin_beside(told)};
+            break;
         case run::kind::finish:
             if (told.bytes != 0) break;
             ++begun_;

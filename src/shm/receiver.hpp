@@ -8,6 +8,9 @@
 #include "shm/layout.hpp"
 #include "shm/segment.hpp"
 
+#include <mnet/wire/frame.hpp>
+
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -36,9 +39,10 @@ public:
     std::span<const std::byte> next_whole() noexcept {
         const std::uint64_t word = word_of(begun_);
         const run told = unpack(word);
-        if (lap_in(word) != lap_of(begun_) || told.what != run::kind::whole || !is_honest(told) || lied_) return {};
+        const bool whole = told.what == run::kind::whole && is_honest(told);
+        if (lap_in(word) != lap_of(begun_) || lied_ || !(whole || is_beside(told))) return {};
         done_with_last();
-        return begin(told);
+        return whole ? begin(told) : begin_beside(told);
     }
 
     /// Whether `next` would give something.
@@ -52,57 +56,82 @@ public:
     }
 
 private:
-    /// Runs are reported as done together: each report takes a cache line from the writer. And by a quarter of its memory, so that it never
-    /// stands still for want of a report.
+    /// Runs are reported as done together: each report takes a cache line from the writer. And by so many long frames, or a quarter of its memory,
+    /// so that it never stands still for want of a report.
     static constexpr std::uint64_t report_runs = 8;
+    static constexpr std::size_t report_frames = 8;
     static constexpr std::size_t report_parts = 4;
 
     std::uint64_t word_of(std::uint64_t number) const noexcept {
-        return std::atomic_ref(queue_[number % runs_max]).load(std::memory_order_acquire);
+        return std::atomic_ref(queue_[number % runs_max].word).load(std::memory_order_acquire);
     }
 
     bool is_honest(const run& told) const noexcept {
         return told.bytes > 0 && told.offset <= data_.size() && told.bytes <= data_.size() - told.offset;
     }
 
+    static bool is_beside(const run& told) noexcept {
+        return told.what == run::kind::beside && told.offset == 0 && told.bytes > 0 && told.bytes <= beside_max;
+    }
+
     void done_with_last() noexcept {
         if (!in_use_) return;
         in_use_ = false;
-        const bool is_much =
-            small_unreported_ > where_.sizes().small_bytes / report_parts || large_unreported_ > where_.sizes().large_bytes / report_parts;
+        const bool is_much = small_unreported_ > where_.sizes().small_bytes / report_parts || large_unreported_ >= large_report_bytes_;
         if (begun_ - told_ >= report_runs || is_much) give_back();
     }
 
     std::span<const std::byte> begin(const run& told) noexcept {
         ++begun_;
-        look_ahead();
         in_use_ = true;
+        const auto bytes = data_.subspan(told.offset, told.bytes);
+        const std::size_t frame_bytes = guess(bytes);
         (told.offset < where_.sizes().small_bytes ? small_unreported_ : large_unreported_) += told.bytes;
-        return data_.subspan(told.offset, told.bytes);
+        large_report_bytes_ = std::min<std::size_t>(where_.sizes().large_bytes / report_parts, report_frames * frame_bytes);
+        if (frame_bytes >= fetched_ahead_from) look_ahead(told, frame_bytes);
+        return bytes;
     }
 
-    /// The run that comes soon, where it is told of together with this one: its ends come from the other processor's cache while this one is
-    /// worked on. The word is not checked yet, and a prefetch of any address does no harm.
-    void look_ahead() noexcept {
-        constexpr std::uint64_t ahead = 3;
-        const std::uint64_t word = std::atomic_ref(queue_[(begun_ + ahead) % runs_max]).load(std::memory_order_relaxed);
-        if (lap_in(word) != lap_of(begun_ + ahead)) return;
+    std::span<const std::byte> begin_beside(const run& told) noexcept {
+        in_use_ = true;
+        return std::span(queue_[begun_++ % runs_max].beside).first(told.bytes);
+    }
+
+    /// How long the frames of a run are, if they are all as long as the first. Nothing but speed may depend on it.
+    static std::size_t guess(std::span<const std::byte> bytes) noexcept {
+        return bytes.size() < wire::header_bytes ? bytes.size() : wire::header_bytes + wire::load_length(bytes.data());
+    }
+
+    /// Where frames meet, the lines come from the other processor's cache while others are worked on: of this run, and of the next where that was
+    /// told of together with it. Its word is not checked yet, and a prefetch of any address does no harm.
+    void look_ahead(const run& told, std::size_t frame_bytes) const noexcept {
+        look_at(told.offset + frame_bytes, told.bytes - std::min<std::size_t>(told.bytes, frame_bytes), frame_bytes);
+        const std::uint64_t word = std::atomic_ref(queue_[begun_ % runs_max].word).load(std::memory_order_relaxed);
+        if (lap_in(word) != lap_of(begun_)) return;
         const run soon = unpack(word);
-        __builtin_prefetch(data_.data() + soon.offset);
-        const std::byte* const end = data_.data() + soon.offset + soon.bytes;
-        __builtin_prefetch(end - sizeof(std::uint64_t));
-        __builtin_prefetch(end - 1);
+        look_at(soon.offset, soon.bytes, frame_bytes);
+    }
+    void look_at(std::size_t offset, std::size_t bytes, std::size_t frame_bytes) const noexcept {
+        const std::byte* where = data_.data() + offset;
+        for (std::size_t frames = 0; frames < report_frames && bytes > 0; ++frames) {
+            __builtin_prefetch(where - meeting_bytes);
+            __builtin_prefetch(where + meeting_bytes);
+            where += frame_bytes;
+            bytes -= std::min(bytes, frame_bytes);
+        }
+        __builtin_prefetch(where - meeting_bytes);
     }
 
     void give_back() noexcept;
 
     const segment& where_;
-    std::uint64_t* const queue_;
+    place* const queue_;
     std::span<const std::byte> data_;
     std::uint64_t begun_ = 0;           // runs given out, ever
     std::uint64_t told_ = 0;            // the other side knows that we are through with so many
     std::size_t small_unreported_ = 0;  // bytes, of each part
     std::size_t large_unreported_ = 0;
+    std::size_t large_report_bytes_ = 0;
     bool in_use_ = false;
     bool wake_ = false;
     bool lied_ = false;

@@ -35,7 +35,7 @@ public:
     const geometry& sizes() const noexcept { return sizes_; }
     control& shared() const noexcept { return *reinterpret_cast<control*>(memory_); }
     side_state& state_of(side which) const noexcept { return shared().sides[index_of(which)]; }
-    std::array<std::uint64_t, runs_max>& queue_of(side which) const noexcept { return shared().queues[index_of(which)]; }
+    queue& queue_of(side which) const noexcept { return shared().queues[index_of(which)]; }
     std::span<std::byte> data_of(side which) const noexcept {
         return {memory_ + control_bytes + index_of(which) * sizes_.side_bytes(), sizes_.side_bytes()};
     }

@@ -35,7 +35,7 @@ std::span<std::byte> sender::next_elsewhere(const std::byte* end, std::size_t fr
     const bool large = is_large(frame_bytes);
     arena& target = part(large);
     refresh();
-    const bool in_the_way = !has_places(2) || (large && target.pieces() >= large_ahead_max) || frame_bytes > target.size();
+    const bool in_the_way = !has_places(2) || is_far_ahead(frame_bytes) || frame_bytes > target.size();
     if (in_the_way) return {};
     const std::size_t bytes = unkept_bytes(end);
     const bool behind_this_one = large == window_is_large_ && bytes > 0;
@@ -55,9 +55,10 @@ std::size_t sender::extent_for(std::size_t frame_bytes) const noexcept {
 }
 
 std::span<std::byte> sender::place_window(const arena::place& found, std::size_t frame_bytes) noexcept {
+    const std::size_t width = std::min(found.room, width_for(frame_bytes));
     window_is_large_ = is_large(frame_bytes);
     large_used_ = large_used_ || window_is_large_;
-    return place_window(base_of(window_is_large_) + found.offset, found.room, frame_bytes);
+    return place_window(base_of(window_is_large_) + found.offset, width, frame_bytes);
 }
 
 /// Windows behind this one need no look at anything, as long as there are few of them and they stay in the same stretch of free memory.
@@ -66,7 +67,8 @@ void sender::allow_repeats(const arena::place& found, std::size_t frame_bytes) n
     const std::size_t end = found.offset + found.room;
     free_until_ = base_of(window_is_large_) + (extent > found.offset ? std::min(end, extent) : end);
     repeats_ = std::min<std::size_t>(batch_runs - 1, runs_max - 2 - (kept_ - taken_));
-    if (window_is_large_) repeats_ = std::min(repeats_, large_ahead_max - std::min(large_ahead_max, large_.pieces()));
+    if (window_is_large_)
+        repeats_ = std::min<std::size_t>(repeats_, (extent - std::min(extent, large_untaken_bytes_)) / width_for(frame_bytes));
 }
 
 bool sender::keep(const std::byte* end) noexcept {
@@ -75,18 +77,27 @@ bool sender::keep(const std::byte* end) noexcept {
     if (!has_places(1)) refresh();
     if (!has_places(1)) return false;
     repeats_ = 0;
-    add_window(bytes);
+    again_ = nullptr;
+    if (bytes <= beside_max) {
+        if (pending_ == batch_.size()) store_pending();
+        std::memcpy(batch_[pending_].beside.data(), window_, bytes);
+        add(run::kind::beside, false, 0, bytes);
+        again_ = window_;
+    } else {
+        add_window(bytes);
+    }
     window_ += bytes;
     return true;
 }
 
-std::byte* sender::align() noexcept {
-    window_ = std::min(data_ + aligned(static_cast<std::size_t>(window_ - data_)), window_end_);
+std::byte* sender::go_on() noexcept {
+    const auto behind = [this] { return std::min(data_ + aligned(static_cast<std::size_t>(window_ - data_)), window_end_); };
+    window_ = again_ != nullptr ? again_ : behind();
     return window_;
 }
 
 void sender::shut() noexcept {
-    window_ = window_end_ = nullptr;
+    window_ = window_end_ = again_ = nullptr;
     repeats_ = 0;
 }
 
@@ -111,13 +122,15 @@ void sender::finish() noexcept {
 }
 
 void sender::store_pending() noexcept {
-    auto& queue = where_.queue_of(where_.mine());
+    auto& places = where_.queue_of(where_.mine());
     std::uint64_t number = kept_ - pending_;
     for (std::size_t index = 0; index < pending_; ++index, ++number) {
-        std::atomic_ref(queue[number % runs_max]).store(batch_[index], std::memory_order_release);
+        place& target = places[number % runs_max];
+        target.beside = batch_[index].beside;  // of a fixed size: a few stores, whatever is in it
+        std::atomic_ref(target.word).store(batch_[index].word, std::memory_order_release);
     }
     unasked_ = unasked_ || pending_ > 0;
-    pending_ = 0;
+    pending_ = pending_bytes_ = 0;
 }
 
 bool sender::publish() noexcept {
@@ -137,7 +150,8 @@ void sender::refresh() noexcept {
     for (; taken_ < told; ++taken_) {
         const piece& done = pieces_[taken_ % runs_max];
         untaken_bytes_ -= done.bytes;
-        if (done.bytes > 0) part(done.large).release(done.end);
+        if (done.large) large_untaken_bytes_ -= done.bytes;
+        if (done.bytes > 0 && !done.beside) part(done.large).release(done.end);
     }
 }
 

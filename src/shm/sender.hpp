@@ -1,8 +1,9 @@
 // The writing half of a side: hands out windows of shared memory, tells the other side of what was committed in them, and finds out what it is
 // through with.
 //
-// Frames below `large_from` share windows of the small part, which stays in the processor's caches. A longer frame gets a window of its own in
-// the large part: it costs the same whatever its size, since nothing of it moves. What fits neither is copied in pieces.
+// Frames below `large_from` lie in the small part, which stays in the processor's caches; longer ones in the large part: such a frame costs the
+// same whatever its size, since nothing of it moves. Frames of a kind share a window, and with it the cost of finding room, of telling and of
+// being told; the first long one has a window to itself. What fits neither part is copied in pieces.
 //
 // Runs are told of in batches: `keep` adds one, `publish` shows them all, and says whether the other side sleeps on them.
 //
@@ -21,9 +22,11 @@
 namespace mnet::inline v1::shm {
 
 /// Frames from this size on lie in the large part.
-inline constexpr std::size_t large_from = std::size_t{16} << 10U;
+inline constexpr std::size_t large_from = std::size_t{8} << 10U;
 
-/// A window of small frames; what lies in it is shown at its end at the latest.
+/// A window has room for so many frames like the one that it was opened for; for more of the shortest, and for fewer where that would be more than
+/// an eighth of the small part, or a quarter of the large one.
+inline constexpr std::size_t frames_a_window = 8;
 inline constexpr std::size_t small_window_bytes = std::size_t{16} << 10U;
 
 /// g++ makes a prefetch for reading of its builtin unless told of the processor: the line then comes twice.
@@ -54,15 +57,15 @@ public:
         if (!as_before) return next_elsewhere(end, frame_bytes);
         --repeats_;
         add_window(bytes);
-        return place_window(start, free_until_ - start, frame_bytes);
+        return place_window(start, std::min(free_until_ - start, width_for(frame_bytes)), frame_bytes);
     }
 
     /// So many long frames are on their way that the next had better wait for one to be taken: memory that is used in turns stays in the
     /// processor's caches, and in its table of pages, only as long as there is little of it.
     bool runs_ahead(std::size_t frame_bytes) noexcept {
-        if (frame_bytes < large_from || large_.pieces() < large_ahead_max) return false;
+        if (!is_far_ahead(frame_bytes)) return false;
         refresh();
-        return large_.pieces() >= large_ahead_max;
+        return is_far_ahead(frame_bytes);
     }
 
     /// Bytes of the window, up to `end`, that were not kept yet.
@@ -73,8 +76,9 @@ public:
     /// Whole frames end at `end`: a run of them. The window goes on behind. False when there is no place for another run.
     bool keep(const std::byte* end) noexcept;
 
-    /// The window goes on at the next cache line, so that who writes there doesn't disturb who reads before it. Where it goes on.
-    std::byte* align() noexcept;
+    /// Where a window goes on that nobody has a pointer into: at the next cache line, so that who writes there doesn't disturb who reads before it;
+    /// where it was, when what was kept last lies beside its word.
+    std::byte* go_on() noexcept;
 
     /// Ends the window; what was not kept in it is forgotten.
     void shut() noexcept;
@@ -86,7 +90,7 @@ public:
     void finish() noexcept;
 
     /// Enough is kept to show it.
-    bool has_batch() const noexcept { return pending_ >= batch_runs; }
+    bool has_batch() const noexcept { return pending_ >= batch_runs || pending_bytes_ >= small_.size() / 2; }
 
     /// Shows what was kept. True: the other side sleeps on it, and has to be woken by the caller.
     bool publish() noexcept;
@@ -108,11 +112,11 @@ public:
 
 private:
     static constexpr std::size_t batch_runs = 8;
-    static constexpr std::size_t large_ahead_max = 32;
+    static constexpr std::size_t large_ahead_max = 32;  // frames
     static constexpr std::size_t room_worth_copying = 4096;
-    static constexpr std::size_t alone_from = small_window_bytes / 2;  // such a frame has a window of its own
 
     struct piece {
+        bool beside = false;
         bool large = false;
         std::uint32_t end = 0;  // in its part
         std::uint32_t bytes = 0;
@@ -125,30 +129,39 @@ private:
     /// For so many runs, and the end behind them.
     bool has_places(std::uint64_t runs) const noexcept { return kept_ - taken_ + runs < runs_max; }
     std::size_t extent_for(std::size_t frame_bytes) const noexcept;
+    bool is_far_ahead(std::size_t frame_bytes) const noexcept {
+        return is_large(frame_bytes) && large_untaken_bytes_ >= large_ahead_max * frame_bytes;
+    }
+    /// Of a window behind the present one, or the one before.
+    std::size_t width_for(std::size_t frame_bytes) const noexcept {
+        const bool large = is_large(frame_bytes);
+        if (large && !window_is_large_) return frame_bytes;
+        return std::min(std::max(frames_a_window * frame_bytes, small_window_bytes), large ? large_.size() / 4 : small_.size() / 8);
+    }
     std::span<std::byte> next_elsewhere(const std::byte* end, std::size_t frame_bytes) noexcept;
     std::span<std::byte> place_window(const arena::place& found, std::size_t frame_bytes) noexcept;
     void allow_repeats(const arena::place& found, std::size_t frame_bytes) noexcept;
     void refresh() noexcept;
     void store_pending() noexcept;
 
-    /// At `start` of the data, in front of `room` that is free.
-    std::span<std::byte> place_window(std::size_t start, std::size_t room, std::size_t frame_bytes) noexcept {
+    std::span<std::byte> place_window(std::size_t start, std::size_t width, std::size_t frame_bytes) noexcept {
         window_ = data_ + start;
-        const std::size_t bytes = window_is_large_ ? frame_bytes : std::max(std::min(room, small_window_bytes), frame_bytes);
+        again_ = nullptr;
+        const std::size_t bytes = std::max(width, frame_bytes);
         window_end_ = window_ + bytes;
-        if (frame_bytes >= alone_from) look_ahead(frame_bytes);
+        if (frame_bytes >= fetched_ahead_from) look_ahead(bytes, frame_bytes);
         return {window_, bytes};
     }
 
-    /// The next frame is likely as long as this one: its ends are fetched from the other processor's cache, for writing, while others are
-    /// written.
-    void look_ahead(std::size_t frame_bytes) noexcept {
-        constexpr std::size_t ahead = 8;
-        const std::byte* const next = window_ + ahead * aligned(frame_bytes);
-        if (next + frame_bytes > data_end_) return;
-        prefetch_to_write(next);
-        prefetch_to_write(next + frame_bytes - sizeof(std::uint64_t));
-        prefetch_to_write(next + frame_bytes - 1);
+    /// The next window is likely for frames as long as these: where they meet is fetched from the other processor's cache, for writing, while these
+    /// are written.
+    void look_ahead(std::size_t window_bytes, std::size_t frame_bytes) noexcept {
+        const std::byte* where = window_ + aligned(window_bytes);
+        const std::byte* const end = std::min<const std::byte*>(where + window_bytes, data_end_ - meeting_bytes);
+        for (; where < end; where += frame_bytes) {
+            prefetch_to_write(where - meeting_bytes);
+            prefetch_to_write(where + meeting_bytes);
+        }
     }
 
     /// The window's first bytes as a run.
@@ -160,12 +173,14 @@ private:
         if (pending_ == batch_.size()) store_pending();
         const auto count = static_cast<std::uint32_t>(bytes);
         const auto end = static_cast<std::uint32_t>(offset + bytes);
-        pieces_[kept_ % runs_max] = {.large = large, .end = end, .bytes = count};
-        batch_[pending_++] =
+        pieces_[kept_ % runs_max] = {.beside = what == run::kind::beside, .large = large, .end = end, .bytes = count};
+        batch_[pending_++].word =
             pack({.what = what, .offset = static_cast<std::uint32_t>(base_of(large) + offset), .bytes = count}, lap_of(kept_));
         ++kept_;
         untaken_bytes_ += bytes;
-        if (bytes > 0) part(large).commit(end);
+        pending_bytes_ += bytes;
+        if (large) large_untaken_bytes_ += bytes;
+        if (bytes > 0 && what != run::kind::beside) part(large).commit(end);
     }
 
     const segment& where_;
@@ -173,14 +188,17 @@ private:
     const std::byte* const data_end_;
     arena small_;
     arena large_;
-    std::array<piece, runs_max> pieces_{};           // kept and not taken, by number
-    std::array<std::uint64_t, batch_runs> batch_{};  // kept and not shown, packed
-    std::size_t pending_ = 0;                        // of them
-    std::uint64_t kept_ = 0;                         // runs, ever
-    std::uint64_t taken_ = 0;                        // the other side is through with so many
+    std::array<piece, runs_max> pieces_{};   // kept and not taken, by number
+    std::array<place, batch_runs> batch_{};  // kept and not shown
+    std::size_t pending_ = 0;                // of them
+    std::size_t pending_bytes_ = 0;
+    std::uint64_t kept_ = 0;   // runs, ever
+    std::uint64_t taken_ = 0;  // the other side is through with so many
     std::uint64_t untaken_bytes_ = 0;
-    std::byte* window_ = nullptr;  // its part that was not kept begins here
+    std::uint64_t large_untaken_bytes_ = 0;  // of these, in the large part
+    std::byte* window_ = nullptr;            // its part that was not kept begins here
     std::byte* window_end_ = nullptr;
+    std::byte* again_ = nullptr;  // the window may go on here: what was kept last lies elsewhere
     std::size_t free_until_ = 0;  // of the data: the next windows may lie behind this one, up to here
     std::size_t repeats_ = 0;     // so many of them, before looking what the other side is through with
     bool window_is_large_ = false;

@@ -2,6 +2,7 @@
 #include "simulation/audit.hpp"
 
 #include "io/simulated/socket.hpp"
+#include "mtcp/race.hpp"
 
 #include <mnet/client.hpp>
 
@@ -24,8 +25,11 @@ audit::end* audit::find(const io::simulated::socket& of) {
 }
 
 void audit::opened(const io::simulated::socket& fresh) {
+    if (mtcp::detail::race::runs(*fresh.stream)) return;  // the connection that takes it over comes next
     auto& connection = mtcp::detail::connection::of(*fresh.stream);
-    ends_.emplace(fresh.handle, end{.of = &connection, .before = connection.statistics()});
+    ends_.emplace(
+        fresh.handle,
+        end{.of = &connection, .socket = &fresh, .before = connection.statistics(), .kept_messages = connection.unsent_messages()});
     workers_[&connection.host().loop()] = &connection.host();
     ++connections_;
 }
@@ -79,16 +83,19 @@ void audit::judge(int handle, end& subject) {
 }
 
 void audit::judge_output(end& subject, const client_statistics& now) {
-    require(subject, now.wire_bytes_sent - subject.before.wire_bytes_sent == subject.taken_bytes,
-            "what the kernel took is counted as sent");
-    require(subject, now.messages_sent - subject.before.messages_sent >= subject.frames_taken,
-            "no more messages leave than were committed");
-    const auto& limits = subject.of->limits_in_force();
-    require(subject, now.unsent_bytes <= limits.unsent_bytes_max + limits.message_bytes_max + wire::header_bytes,
+    const std::uint64_t answered_bytes = subject.taken_bytes - subject.socket->sent_unanswered;
+    require(subject, now.wire_bytes_sent - subject.before.wire_bytes_sent == answered_bytes, "what the kernel took is counted as sent");
+    const std::uint64_t dropped = now.messages_dropped - subject.before.messages_dropped;
+    require(subject, now.messages_sent - subject.before.messages_sent + subject.kept_messages >= subject.frames_taken + dropped,
+            "no more messages leave than were committed and not dropped");
+    const std::size_t one_message = subject.of->limits_in_force().message_bytes_max + wire::header_bytes;
+    require(subject, now.unsent_bytes <= subject.of->unsent_bytes_max() + one_message + subject.of->marker_frame_bytes(),
             "unsent bytes keep to unsent_bytes_max and one message");
     if (!subject.of->sends()) return;
-    require(subject, committed_bytes(now) - committed_bytes(subject.before) == subject.taken_bytes + now.unsent_bytes,
-            "every byte that was committed is with the kernel or unsent, once");
+    const std::uint64_t committed = committed_bytes(now) - committed_bytes(subject.before) + subject.before.unsent_bytes;
+    const std::uint64_t dropped_bytes = now.payload_bytes_dropped - subject.before.payload_bytes_dropped + dropped * wire::header_bytes;
+    require(subject, committed == answered_bytes + now.unsent_bytes + dropped_bytes,
+            "every byte that was committed is with the kernel, unsent or dropped, once");
 }
 
 void audit::judge_input(end& subject, const client_statistics& now) {

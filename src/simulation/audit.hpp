@@ -74,7 +74,9 @@ private:
     /// One end of an open connection.
     struct end {
         mtcp::detail::connection* of;
-        client_statistics before;  // of its earlier connections
+        const io::simulated::socket* socket;
+        client_statistics before;     // of its earlier connections
+        std::uint64_t kept_messages;  // that are unsent from before: written while it was away
         std::uint64_t taken_bytes = 0;
         std::uint64_t given_bytes = 0;
         std::uint64_t frames_taken = 0;

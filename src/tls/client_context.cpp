@@ -1,6 +1,7 @@
 // See client_context.hpp.
 #include "tls/client_context.hpp"
 
+#include <memory>
 #include <utility>
 
 #include "tls/conversation.hpp"
@@ -66,7 +67,9 @@ outcome<std::shared_ptr<client_context>> client_context::make(const client_optio
     }
     SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(raw, keep_session);
-    return std::shared_ptr<client_context>(new client_context(context->release(), options));
+    std::unique_ptr<client_context> made(new client_context(raw, options));
+    (void)context->release();  // it is the maker's no more
+    return std::shared_ptr<client_context>(std::move(made));
 }
 
 }  // namespace mnet::inline v1::tls

@@ -83,8 +83,6 @@ private:
 
 machine::machine(std::shared_ptr<const server_snapshot> settings) noexcept : is_server_(true), server_(std::move(settings)) {
     MNET_ASSERT(server_ != nullptr, "a server has a certificate");
-    if (!prepare(server_->context())) return;
-    SSL_set_accept_state(ssl_);
 }
 
 machine::machine(std::shared_ptr<client_context> settings, std::string_view host, std::string_view peer) noexcept
@@ -124,6 +122,13 @@ bool machine::prepare(void* context) noexcept {
     }
     SSL_set_bio(ssl_, bio, bio);
     SSL_set_app_data(ssl_, talk_.get());
+    return true;
+}
+
+/// A client that never says a byte costs none of it.
+bool machine::prepare_to_serve() noexcept {
+    if (!prepare(server_->context())) return false;
+    SSL_set_accept_state(ssl_);
     return true;
 }
 
@@ -198,6 +203,7 @@ machine::moved machine::decrypt(std::span<const std::byte> ciphertext, std::span
         fail(tls_errc::peer_speaks_plain_text, {});
         return {};
     }
+    if (ssl_ == nullptr && (ciphertext.empty() || !prepare_to_serve())) return {};
     bytes_->lend_input(ciphertext);
     if (state_ == phase::handshaking && wants_input()) shake_hands();
     std::size_t produced = 0;
@@ -341,7 +347,9 @@ bool machine::has_output() const noexcept { return bytes_ != nullptr && !bytes_-
 
 bool machine::has_plaintext() const noexcept { return state_ == phase::open && SSL_pending(ssl_) > 0; }
 
-bool machine::wants_input() const noexcept { return (state_ == phase::handshaking || state_ == phase::open) && bytes_->gives_input(); }
+bool machine::wants_input() const noexcept {
+    return (state_ == phase::handshaking || state_ == phase::open) && (bytes_ == nullptr || bytes_->gives_input());
+}
 
 bool machine::peer_verified() const noexcept {
     return state_ != phase::handshaking && state_ != phase::failed && SSL_get_verify_mode(ssl_) != SSL_VERIFY_NONE &&

@@ -68,7 +68,8 @@ public:
         std::size_t produced = 0;
     };
 
-    /// A server's end. Without memory: failed, with std::errc::not_enough_memory.
+    /// A server's end. It takes OpenSSL's memory (some 10 KiB, 50 KiB in a handshake) with the client's first bytes. Without memory:
+    /// failed then, with std::errc::not_enough_memory.
     explicit machine(std::shared_ptr<const server_snapshot> settings) noexcept;
 
     /// A client's end. `host`: the name or IP address that the server's certificate has to be for, unless the settings name another.
@@ -138,6 +139,7 @@ private:
     class plaintext_pieces;
 
     bool prepare(void* context) noexcept;
+    bool prepare_to_serve() noexcept;
     bool aim_at(std::string_view host, std::string_view peer);
     bool first_bytes_are_tls(std::span<const std::byte> ciphertext);
     void shake_hands() noexcept;

@@ -53,6 +53,15 @@ TEST(BlockPool, GivesSmallBlocksForSmallSizes) {
     EXPECT_EQ(pool.bytes_in_use(), 512U + 2048U) << "the header is part of the class";
 }
 
+TEST(BlockPool, MovesAFewBytesOnceAndNotFromOneSmallestBlockToAnother) {
+    block_pool pool(window, plenty);
+    const block_owner whole(pool.acquire_window(), {&pool});
+    EXPECT_TRUE(pool.is_worth_a_move(*whole, 3));
+    EXPECT_FALSE(pool.is_worth_a_move(*whole, window / 2));
+    const block_owner smallest(pool.acquire(3), {&pool});
+    EXPECT_FALSE(pool.is_worth_a_move(*smallest, 3)) << "the other block would be of the same size";
+}
+
 TEST(BlockPool, GivesAWindowOfTheWholeSize) {
     block_pool pool(window, plenty);
     const block_owner given(pool.acquire_window(), {&pool});

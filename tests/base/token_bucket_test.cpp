@@ -41,21 +41,6 @@ TEST(TokenBucket, GivesItsRateOnTheAverageHoweverOftenItIsAsked) {
     EXPECT_EQ(taken, 70 + 2);
 }
 
-TEST(TokenBucket, TakesBackWhatWasNotUsed) {
-    token_bucket bucket(1, 2);
-    EXPECT_EQ(take_all(bucket, start), 2);
-    bucket.give_back();
-    EXPECT_EQ(take_all(bucket, start), 1);
-}
-
-TEST(TokenBucket, DoesNotHoldMoreForBeingGivenBackLate) {
-    token_bucket bucket(1, 2);
-    EXPECT_EQ(take_all(bucket, start), 2);
-    bucket.give_back();
-    bucket.give_back();
-    EXPECT_EQ(take_all(bucket, start + 1h), 2);
-}
-
 TEST(TokenBucket, TakenFromWithoutOneIsInDebt) {
     token_bucket bucket(10, 1);
     bucket.take(start);

@@ -193,7 +193,7 @@ public:
         raw_ = raw_end(std::move(socket));
         while (core_->statistics().clients_accepted == 0) turn();
     }
-    ~echo_turn() override { (void)core_->stop(mnet::within(0s)); }
+    ~echo_turn() override { (void)core_->stop({.deadline = mnet::within(0s)}); }
 
     std::size_t messages() const override { return depth_; }
     void before() override { raw_.send_frames(depth_); }

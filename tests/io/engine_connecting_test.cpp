@@ -43,6 +43,45 @@ TYPED_TEST(EngineConnecting, CarriesBytesBothWays) {
     });
 }
 
+TYPED_TEST(EngineConnecting, GivesAHandleThatAnotherStreamTakesOver) {
+    this->on_every_seed([](auto& bench) {
+        auto pair = bench.connect();
+        ASSERT_TRUE(pair.client != nullptr);
+        const pump back(*pair.server, {std::byte{2}});  // on its way, or there already
+        probe_stream heir(*bench.client_loop);
+        const int handle = bench.client_loop->release(*pair.client);
+        EXPECT_FALSE(pair.client->open());
+        ASSERT_TRUE(bench.client_loop->attach(heir, handle).has_value());
+        const pump there(heir, {std::byte{1}});
+        bench.client_loop->receive(heir);
+        bench.server_loop->receive(*pair.server);
+        EXPECT_TRUE(bench.until([&] { return heir.bytes == back.bytes() && pair.server->bytes == there.bytes(); }));
+        bench.client_loop->close(heir);
+        EXPECT_TRUE(bench.until([&] { return heir.closed_count == 1; }));
+        bench.close(pair);
+    });
+}
+
+TYPED_TEST(EngineConnecting, GivesAHandleThatWasReceivedFromOnce) {
+    this->on_every_seed([](auto& bench) {
+        auto pair = bench.connect();
+        ASSERT_TRUE(pair.client != nullptr);
+        pair.server->room_bytes = 1;
+        bench.server_loop->receive_once(*pair.server);
+        const pump there(*pair.client, {std::byte{1}, std::byte{2}, std::byte{3}});
+        ASSERT_TRUE(bench.until([&] { return pair.server->received_count == 1; }));
+        EXPECT_EQ(pair.server->bytes, std::vector{std::byte{1}});
+        probe_stream heir(*bench.server_loop);
+        heir.keeps_receiving = true;
+        ASSERT_TRUE(bench.server_loop->attach(heir, bench.server_loop->release(*pair.server)).has_value());
+        bench.server_loop->receive(heir);
+        EXPECT_TRUE(bench.until([&] { return heir.bytes == std::vector({std::byte{2}, std::byte{3}}); }));
+        bench.server_loop->close(heir);
+        EXPECT_TRUE(bench.until([&] { return heir.closed_count == 1; }));
+        bench.close(pair);
+    });
+}
+
 TYPED_TEST(EngineConnecting, IsRefusedWhereNobodyListens) {
     this->on_every_seed([](auto& bench) {
         probe_stream client(*bench.client_loop);

@@ -101,6 +101,20 @@ TEST(SimulatedFaults, FindsOutAfterAPartitionThatAFullPeerWentAway) {
     EXPECT_EQ(scene.client.receive_errors[0], std::errc::connection_reset);
 }
 
+TEST(SimulatedFaults, FindsOutThatAFullPeerGaveUpDuringAPartition) {
+    scene scene(1, {.receive_buffer_bytes = 10});
+    scene.connect();
+    scene.server_loop->configure(scene.server, {.keep_alive = 5s, .user_timeout = 5s});
+    const pump stuck(scene.client, std::vector<std::byte>(100));
+    scene.universe.run_until(scene.universe.now() + 1s);  // the peer's window is closed
+    scene.universe.part(1, 2, 20s);
+    scene.universe.run_until(scene.universe.now() + 10s);
+    scene.server_loop->close(scene.server);
+    scene.client_loop->close(scene.client);
+    scene.universe.run_until(scene.universe.now() + 1h);
+    EXPECT_EQ(scene.universe.kernel_sockets(), 0U);
+}
+
 TEST(SimulatedFaults, LetsAConnectWaitForTheEndOfAPartition) {
     scene scene;
     scene.universe.part(1, 2, 3s);

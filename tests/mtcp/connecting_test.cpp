@@ -4,6 +4,7 @@
 
 #include "io/endpoint.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -110,6 +111,34 @@ TEST_P(Connecting, TriesEveryAddressOfAName) {
     // `localhost` may mean ::1 first, where nobody listens.
     auto network = echo_server(shape::message, carrier::tcp_v4);
     EXPECT_EQ(connect("localhost:" + network.address().substr(10)), std::error_code{});
+}
+
+TEST_P(Connecting, TriesEveryAddressOfAList) {
+    const refusing_port nobody;
+    const deaf_listener deaf;
+    auto network = echo_server(shape::message, carrier::tcp_v4);
+    EXPECT_EQ(connect(nobody.address + "," + network.address()), std::error_code{});
+    EXPECT_EQ(connect(network.address() + "," + nobody.address), std::error_code{});
+    EXPECT_EQ(connect(fresh_address(carrier::unix_path) + "," + network.address()), std::error_code{});
+    EXPECT_EQ(connect(deaf.address() + "," + network.address(), {.dial_timeout = 100ms}), std::error_code{})
+        << "each has its share of the time";
+    EXPECT_EQ(connect(nobody.address + "," + nobody.address), std::errc::connection_refused);
+    for (const std::string& broken : {network.address() + ",", "," + network.address(), network.address() + ",nonsense"}) {
+        EXPECT_EQ(connect(broken), errc::invalid_address) << broken;
+    }
+}
+
+TEST_P(Connecting, ShufflesAListEachTimeAnew) {
+    std::vector<mnet::mtcp::network> networks;
+    std::string all;
+    for (int count = 0; count < 3; ++count) {
+        networks.push_back(echo_server(shape::message, carrier::tcp_v4));
+        all += (all.empty() ? "" : ",") + networks.back().address();
+    }
+    EXPECT_TRUE(eventually([&] {
+        (void)connect(all, {.order = mtcp::address_order::shuffled});
+        return std::ranges::all_of(networks, [](const auto& each) { return each.statistics().clients_accepted > 0; });
+    }));
 }
 
 TEST_P(Connecting, ToNoHostMeansThisHost) {

@@ -1,4 +1,5 @@
 // No file descriptors left: accepting pauses without spinning and resumes; clients that are there go on.
+#include "certificates.hpp"
 #include "raw_peer.hpp"
 #include "resources.hpp"
 #include "servers.hpp"
@@ -91,6 +92,23 @@ TEST(NoDescriptorsUntilAClientLeaves, AcceptingResumesAtOnceWithTheNextClient) {
     first.finish();
     EXPECT_EQ(first.receive_to_end(), bytes{});
     expect_echo(waiting);
+}
+
+TEST(NoDescriptorsBesideASilentTlsConnection, TakeThatOnesForTheNext) {
+    ASSERT_TRUE(descriptors_of_earlier_tests_are_closed());
+    for (const shape how : all_shapes) {
+        const mnet::mtcp::listen_options options{
+            .address = "tls://127.0.0.1:0", .tls = server_of_tests(), .handshake_timeout = std::chrono::hours(1)};
+        auto network = *listen_echo(how, options);
+        raw_peer silent(network.address().substr(std::string_view("tls://").size()));
+        ASSERT_TRUE(eventually([&] { return network.statistics().clients_accepted == 1; }));
+        spare_sockets spare(1);
+        const no_descriptors short_of_them;
+        const raw_peer waiting = spare.connect_beside(silent);
+        EXPECT_TRUE(eventually([&] { return network.statistics().clients_accepted == 2; }));
+        EXPECT_EQ(network.statistics().handshakes_failed, 1U);
+        EXPECT_EQ(silent.receive_to_end(), bytes{});
+    }
 }
 
 TEST(NoDescriptorsToConnect, IsTheKernelsError) {

@@ -24,6 +24,12 @@ namespace {
 using mnet::mtcp::sharing;
 namespace shm = mnet::shm;
 
+/// The byte over the bell that asks the other side to look; who is cut off already is heard by nobody.
+void ring(const raw_peer& bell) {
+    const char byte = 1;
+    (void)::send(bell.descriptor(), &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 /// A client by hand: it has met the server, mapped the memory and rung the bell.
 struct liar {
     explicit liar(const std::string& address) : bell("unix://@mnet-tcp-" + address) {
@@ -37,16 +43,11 @@ struct liar {
             memory = **std::move(taken);
             break;
         }
-        ring();
+        ring(bell);
     }
 
-    /// Once it is cut off, nobody hears it.
-    void ring() const {
-        const char byte = 1;
-        (void)::send(bell.descriptor(), &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-    }
     void tell(std::uint64_t number, std::uint64_t word) const {
-        std::atomic_ref(memory.queue_of(memory.mine())[number % shm::runs_max]).store(word, std::memory_order_release);
+        std::atomic_ref(memory.queue_of(memory.mine())[number % shm::runs_max].word).store(word, std::memory_order_release);
     }
 
     raw_peer bell;
@@ -84,7 +85,7 @@ FOR_EVERY_SHAPE(SharedMemoryLiars);
 TEST_P(SharedMemoryLiars, WhoTellOfBytesOutsideOfTheirMemoryAreCutOff) {
     liar who(network->address());
     who.tell(0, shm::pack({.what = shm::run::kind::whole, .offset = (1U << 27U) - 1, .bytes = (1U << 27U) - 1}, shm::lap_of(0)));
-    who.ring();
+    ring(who.bell);
     expect_cut_off(who);
     expect_told();
 }
@@ -95,7 +96,7 @@ TEST_P(SharedMemoryLiars, WhoFillTheWholeQueueWithGarbageAreCutOff) {
     for (std::uint64_t number = 0; number < shm::runs_max; ++number) {
         who.tell(number, (random.below(~std::uint64_t{0}) & ~std::uint64_t{0x3ff}) | 0x300U | shm::lap_of(0));
     }
-    who.ring();
+    ring(who.bell);
     expect_cut_off(who);
     expect_told();
 }
@@ -113,7 +114,7 @@ TEST_P(SharedMemoryLiars, WhoSayThatTheyTookWhatNeverWasAreCutOff) {
             out.shut();
         }
         (void)out.publish();
-        who.ring();
+        ring(who.bell);
         pollfd ended{.fd = who.bell.descriptor(), .events = POLLRDHUP, .revents = 0};
         if (::poll(&ended, 1, 0) > 0) break;
         std::this_thread::yield();
@@ -128,7 +129,7 @@ TEST_P(SharedMemoryLiars, WhoBeginAMessageInsideOfAnotherAreCutOff) {
     std::ranges::copy(whole, data.begin());
     who.tell(0, shm::pack({.what = shm::run::kind::piece, .offset = 0, .bytes = 6}, shm::lap_of(0)));
     who.tell(1, shm::pack({.what = shm::run::kind::whole, .offset = 0, .bytes = 9}, shm::lap_of(1)));
-    who.ring();
+    ring(who.bell);
     expect_cut_off(who);
     expect_told();
 }
@@ -140,8 +141,8 @@ TEST_P(SharedMemoryLiars, WhoAreServersAreLeft) {
         raw_peer met = place.accept();
         auto memory = shm::offer(met.descriptor(), {.small_bytes = shm::small_bytes_min, .large_bytes = 0});
         if (!memory) return;
-        std::atomic_ref(memory->queue_of(shm::side::first)[0]).store(~std::uint64_t{0xff} | shm::lap_of(0), std::memory_order_release);
-        met.send("01");
+        std::atomic_ref(memory->queue_of(shm::side::first)[0].word).store(~std::uint64_t{0xff} | shm::lap_of(0), std::memory_order_release);
+        ring(met);
         (void)met.receive_to_end();
     });
     {

@@ -41,7 +41,7 @@ for program in "${programs[@]}"; do
         check_row "$name" "${work%% *}"
     done
     ((measured >= 5)) || fail "$name can do next to nothing"
-    if [[ $name == asio ]]; then
+    if [[ $name == asio || $name == nng ]]; then
         for work in 'stream --size 16' 'stream --size 100K' 'pingpong --size 16' 'pingpong --size 16 --spin' 'echo --clients 3'; do
             # shellcheck disable=SC2086  # words
             expect_status 0 "$program" $work --transport tls --seconds 0.01

@@ -65,9 +65,7 @@ check_side_by_side() {
             [[ $row == "{$place"* && $row == *"\"size_bytes\":$size,"* ]] || fail "expected $place of $size bytes: $row"
             [[ $(number delivered "$row") == "$(number messages "$row")" ]] || fail "not all was delivered: $row"
             (($(number messages "$row") > 0)) || fail "nothing was measured: $row"
-            # A reader that this machine does not let run makes the writer queue, in blocks that are made once: a few of them in all.
-            awk -v each="$(number allocations_per_message "$row")" -v messages="$(number messages "$row")" \
-                'BEGIN { exit each * messages > 8.5 }' || fail "more than a few blocks were allocated: $row"
+            [[ $(number allocations_per_message "$row") == 0.0 ]] || fail "something was allocated: $row"
         done
     done
     ! read -r -u "$rows" row || fail "one row too many: $row"

@@ -42,18 +42,37 @@ expect_output ''
 expect_status 1 send --size 1025
 expect_match "$folder/err" "^mnet: $address: .*1 of 1 messages were not answered"
 
+# send_lines ARGUMENTS...: `mnet send ARGUMENTS...` with the lines of descriptor 3. That is a fixed one so that a server which starts meanwhile can
+# go without it: it would hold the sender's stdin open.
+send_lines() {
+    rm -f "$folder"/{lines_in,lines_out,words}
+    mkfifo "$folder"/{lines_in,lines_out,words}
+    send "$@" <"$folder/lines_in" >"$folder/lines_out" 2>"$folder/words" &
+    sender=$!
+    exec 3>"$folder/lines_in" {lines_out}<"$folder/lines_out" {words}<"$folder/words"
+}
+expect_reply() { # TEXT, to the line of that text
+    echo "$1" >&3
+    read -r -t "$line_timeout" -u "$lines_out" reply || fail "no reply to '$1'"
+    [[ $reply == "$1" ]] || fail "got '$reply' for '$1'"
+}
+expect_words() { # REGEX, of the next line of stderr
+    read -r -t "$line_timeout" -u "$words" said || fail "the sender did not say '$1'"
+    [[ $said =~ $1 ]] || fail "the sender said '$said', not '$1'"
+}
+end_lines() { # STATUS
+    local status=0
+    exec 3>&-
+    wait "$sender" || status=$?
+    exec {lines_out}<&- {words}<&-
+    ((status == $1)) || fail "the sender exited with $status, not $1"
+}
+
 # A reply comes while stdin is still open.
-mkfifo "$folder/lines_in" "$folder/lines_out"
-send <"$folder/lines_in" >"$folder/lines_out" &
-sender=$!
-exec {lines_in}>"$folder/lines_in" {lines_out}<"$folder/lines_out"
-for text in first second; do
-    echo "$text" >&"$lines_in"
-    read -r -t "$line_timeout" -u "$lines_out" reply || fail "no reply while stdin is open"
-    [[ $reply == "$text" ]] || fail "got '$reply' for '$text'"
-done
-exec {lines_in}>&-
-wait "$sender" || fail "exit code $? of send at the end of stdin"
+send_lines
+expect_reply first
+expect_reply second
+end_lines 0
 stop_server
 
 start_server '[::1]:0' --echo --json 2>/dev/null
@@ -74,3 +93,40 @@ expect_match "$folder/err" "^mnet: $address: .*\(no server of mnet there shares 
 expect_status 0 send --json hello
 expect_match "$folder/out" '"transport":"tcp"\}$'
 stop_server
+
+# A server that comes back finds the sender there again.
+for shared_memory in auto off; do
+    start_server localhost:0 --echo
+    send_lines --reconnect --timeout 60s --shared-memory "$shared_memory"
+    expect_reply before
+    where=$address
+    stop_server
+    start_server "$where" --echo 3>&-
+    expect_reply after
+    expect_words "^mnet: $address: the connection was lost, and is there again; 0 messages were not answered$"
+    end_lines 0
+    stop_server
+done
+
+# What was not answered is told, and counted; what comes after the return is answered.
+start_server localhost:0 --echo --message-bytes-max 10
+send_lines --reconnect --timeout 60s --json
+echo 'too long for that server' >&3
+expect_words 'is there again; 1 messages were not answered$'
+echo short >&3
+read -r -t "$line_timeout" -u "$lines_out" reply || fail 'no reply after the return'
+[[ $reply == '{"reply": "short"}' ]] || fail "got $reply"
+exec 3>&-
+read -r -t "$line_timeout" -u "$lines_out" reply || fail 'no summary'
+[[ $reply =~ ^'{"sent":2,"replies":1,"lost":1,' ]] || fail "--json sums up $reply"
+end_lines 1
+stop_server
+
+# One that stays away is waited for as long as for a reply.
+start_server localhost:0 --echo
+send_lines --reconnect --timeout 2s
+expect_reply before
+stop_server
+echo late >&3
+expect_words "^mnet: $address: the connection was lost, and is not there again after 2\.00 s"
+end_lines 1

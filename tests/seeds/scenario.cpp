@@ -3,9 +3,9 @@
 #include "seeds/scenario.hpp"
 
 #include "seeds/choices.hpp"
+#include "seeds/returning.hpp"
 #include "seeds/talk.hpp"
 
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -22,10 +22,11 @@ using mnet::simulation::world;
 constexpr machine of_the_server{0};
 constexpr machine of_the_clients{1};
 
-mnet::task<mnet::result<>> echo(client& client) {
+mnet::task<mnet::result<>> echo(client& client, hearing& of_returning) {
     for (;;) {
         const auto message = co_await client.async_read();
         if (!message) co_return mnet::failure(message.error());
+        of_returning.heard(client.id(), message->text());
         auto sent = client.send(message->bytes());
         while (!sent && sent.error() == errc::would_block) {
             if (auto flushed = co_await client.async_flush(); !flushed) co_return flushed;
@@ -34,8 +35,6 @@ mnet::task<mnet::result<>> echo(client& client) {
         if (!sent) co_return sent;
     }
 }
-
-void echo_message(client& client, mnet::message message) noexcept { (void)client.send(message.bytes()); }
 
 /// What a correct program does not notice, and what takes its time.
 faults slow_luck(choices& dice, const bounds& limits) {
@@ -90,23 +89,41 @@ public:
         if (secured_ != nullptr) options.tls = secured_->server;
         if (!lossless_ && dice_.one_in(2)) options.dead_after = 5s;
         if (!lossless_ && dice_.one_in(8)) options.clients_max = 1 + dice_.below(3);
-        auto server = dice_.one_in(2) ? world_.listen(options, echo, of_the_server) : world_.listen(options, echo_message, of_the_server);
-        if (server) {
-            serve(*server, options.dead_after);
+        messages_ = !dice_.one_in(2);
+        if (open(options)) {
+            serve(options);
         } else {
             world_.expect(!lossless_, "a server can listen");
         }
-        server = mnet::failure(errc::already_closed);
+        close();
         return world_.finish();
     }
 
 private:
-    void serve(mnet::mtcp::network& server, std::chrono::milliseconds dead_after) {
+    bool open(const mnet::mtcp::listen_options& options) {
+        const auto by_coroutine = [this](client& client) { return echo(client, heard_); };
+        const auto by_message = [this](client& client, mnet::message message) noexcept {
+            heard_.heard(client.id(), message.text());
+            (void)client.send(message.bytes());
+        };
+        server_ = messages_ ? world_.listen(options, by_message, of_the_server) : world_.listen(options, by_coroutine, of_the_server);
+        return server_.has_value();
+    }
+
+    void close() {
+        {
+            const auto gone = std::exchange(server_, mnet::failure(errc::already_closed));  // what happens meanwhile finds none
+        }
+        heard_.server_left();
+    }
+
+    void serve(mnet::mtcp::listen_options& options) {
+        const std::string address = options.address = server_->address();
         setting all{.world = world_,
                     .loop = world_.make_loop(of_the_clients),
-                    .address = server.address(),
+                    .address = address,
                     .limits = limits_,
-                    .dead_after = dead_after,
+                    .dead_after = options.dead_after,
                     .seed = seed_,
                     .tls = secured_ != nullptr ? &secured_->client : nullptr};
         outcomes_.resize(1 + dice_.below(5));
@@ -114,22 +131,35 @@ private:
             world_.start("client " + std::to_string(number), talk(all, number, outcomes_[number]));
         }
         broadcasts_ = dice_.one_in(3);
-        if (broadcasts_) broadcast(server, dice_.below(20));
+        if (broadcasts_) broadcast(dice_.below(20));
         if (!lossless_ && dice_.one_in(8)) {
             world_.after(std::chrono::milliseconds(dice_.below(50)), [this] { world_.part(of_the_server, of_the_clients, 3s); });
         }
         leaves_unread_ = dice_.one_in(3);
+        const bool returns = dice_.one_in(4);
+        if (returns) world_.start("client that returns", ask_through_losses(all, heard_, !lossless_));
+        if (returns && !lossless_ && dice_.one_in(2)) restart(options, 1 + dice_.below(3));
         if (leaves_unread_) ask_again_and_again(all, of_the_clients, 1 + dice_.below(4));
         (void)world_.run(24h);
-        judge(server);
+        if (server_) judge(*server_);
+    }
+
+    /// The server goes, and comes back at its address.
+    void restart(const mnet::mtcp::listen_options& options, std::uint64_t times) {
+        for (; times > 0 && server_; --times) {
+            world_.run_for(std::chrono::milliseconds(dice_.below(1500)));
+            close();
+            world_.run_for(std::chrono::milliseconds(dice_.below(3000)));
+            (void)open(options);  // or it finds no room, and stays away
+        }
     }
 
     /// Numbered messages to all, a few milliseconds apart.
-    void broadcast(mnet::mtcp::network& server, std::uint64_t left, std::uint64_t number = 0) {
+    void broadcast(std::uint64_t left, std::uint64_t number = 0) {
         if (left == 0) return;
-        world_.after(std::chrono::milliseconds(dice_.below(5)), [this, &server, left, number] {
-            (void)server.broadcast("!" + std::to_string(number));
-            broadcast(server, left - 1, number + 1);
+        world_.after(std::chrono::milliseconds(dice_.below(5)), [this, left, number] {
+            if (server_) (void)server_->broadcast("!" + std::to_string(number));
+            broadcast(left - 1, number + 1);
         });
     }
 
@@ -152,10 +182,13 @@ private:
     bool lossless_;
     bool broadcasts_ = false;
     bool leaves_unread_ = false;
+    bool messages_ = false;  // the server's handler has them one by one
     bounds limits_;
     std::uint64_t seed_;
     std::vector<outcome> outcomes_{};
     world world_;
+    hearing heard_{world_};
+    mnet::result<mnet::mtcp::network> server_ = mnet::failure(errc::already_closed);
 };
 
 }  // namespace

@@ -86,7 +86,7 @@ private:
         if (!way_.out.keep(window_.data() + used_ + count)) return;
         used_ += count;
         expected_.push_back({.what = kind::whole, .bytes = std::move(bytes)});
-        if (random_.one_in(2)) used_ = static_cast<std::size_t>(way_.out.align() - window_.data());
+        if (random_.one_in(2)) used_ = static_cast<std::size_t>(way_.out.go_on() - window_.data());
     }
 
     /// From window to window, without a step between.

@@ -81,15 +81,15 @@ TEST(Runs, FillTheQueueUpToOnePlaceThatIsKeptForTheEnd) {
 TEST(Runs, FillTheSmallPartUntilTheReaderIsThrough) {
     one_way way;
     std::size_t kept = 0;
-    while (put(way.out, filled(16'000, static_cast<unsigned>(kept)))) ++kept;
-    EXPECT_EQ(kept, usual.small_bytes / 16'000);
+    while (put(way.out, filled(8'000, static_cast<unsigned>(kept)))) ++kept;
+    EXPECT_EQ(kept, usual.small_bytes / 8'000);
     way.out.publish();
     EXPECT_FALSE(way.out.has_room());
-    ASSERT_TRUE(same(way.in.next().bytes, filled(16'000, 0)));
-    EXPECT_FALSE(put(way.out, filled(16'000, 9))) << "the reader still reads it";
-    for (std::size_t index = 1; index < kept; ++index) ASSERT_TRUE(same(way.in.next().bytes, filled(16'000, static_cast<unsigned>(index))));
+    ASSERT_TRUE(same(way.in.next().bytes, filled(8'000, 0)));
+    EXPECT_FALSE(put(way.out, filled(8'000, 9))) << "the reader still reads it";
+    for (std::size_t index = 1; index < kept; ++index) ASSERT_TRUE(same(way.in.next().bytes, filled(8'000, static_cast<unsigned>(index))));
     EXPECT_EQ(way.in.next().what, kind::nothing);
-    EXPECT_TRUE(put(way.out, filled(16'000, 9)));
+    EXPECT_TRUE(put(way.out, filled(8'000, 9)));
 }
 
 TEST(Runs, CostAWriterThatRunsAheadNoRoomForGood) {
@@ -116,6 +116,23 @@ TEST(Runs, OfLongFramesLieInTheLargePartAtAnyLength) {
         ASSERT_EQ(way.in.next().what, kind::nothing);
     }
     EXPECT_TRUE(way.out.open(usual.large_bytes + 1).empty()) << "never";
+}
+
+TEST(Runs, OfLongFramesShareAWindowFromTheSecondOn) {
+    one_way way;
+    const auto sent = filled(large_from, 1);
+    EXPECT_EQ(way.out.open(large_from).size(), large_from) << "who sends one long frame may send none for long";
+    way.out.shut();
+    const auto window = way.out.open(large_from);
+    ASSERT_EQ(window.size(), frames_a_window * large_from);
+    for (std::size_t begin = 0; begin < window.size(); begin += large_from) std::ranges::copy(sent, window.subspan(begin).begin());
+    ASSERT_TRUE(way.out.keep(window.data() + window.size()));
+    way.out.publish();
+    const auto arrived = way.in.next().bytes;
+    ASSERT_EQ(arrived.size(), window.size()) << "they were told of together";
+    for (std::size_t begin = 0; begin < arrived.size(); begin += large_from) EXPECT_TRUE(same(arrived.subspan(begin, large_from), sent));
+    EXPECT_EQ(way.in.next().what, kind::nothing);
+    EXPECT_EQ(way.out.untaken_bytes(), 0U);
 }
 
 TEST(Runs, OfLongFramesWaitForTheLargePartAndShortOnesDoNot) {
@@ -187,15 +204,55 @@ TEST(Runs, EndWithAFinishThatHoldsNoBytes) {
     EXPECT_EQ(way.out.untaken_bytes(), 0U);
 }
 
-TEST(Runs, GoOnAtACacheLineOfTheirOwnWhenTheyAreAligned) {
+TEST(Runs, GoOnAtACacheLineOfTheirOwn) {
     one_way way;
     const auto window = way.out.open(100);
-    ASSERT_TRUE(way.out.keep(window.data() + 10));
-    EXPECT_EQ(way.out.align(), window.data() + cache_line_bytes);
+    ASSERT_TRUE(way.out.keep(window.data() + beside_max + 1));
+    EXPECT_EQ(way.out.go_on(), window.data() + cache_line_bytes);
     EXPECT_EQ(way.out.unkept_bytes(window.data() + cache_line_bytes), 0U);
-    EXPECT_EQ(way.out.align(), window.data() + cache_line_bytes) << "once is enough";
+    EXPECT_EQ(way.out.go_on(), window.data() + cache_line_bytes) << "once is enough";
     ASSERT_TRUE(way.out.keep(window.data() + window.size()));
-    EXPECT_EQ(way.out.align(), window.data() + window.size()) << "a window goes no further than its end";
+    EXPECT_EQ(way.out.go_on(), window.data() + window.size()) << "a window goes no further than its end";
+}
+
+TEST(Runs, OfAFewBytesLieBesideTheirWordAndLeaveTheWindowAsItWas) {
+    one_way way;
+    const auto window = way.out.open(100);
+    const auto queue = std::as_bytes(std::span(way.second.queue_of(side::first)));
+    for (unsigned round = 0; round < 3 * runs_max; ++round) {
+        const auto sent = filled(1 + round % beside_max, round);
+        std::ranges::copy(sent, window.begin());
+        ASSERT_TRUE(way.out.keep(window.data() + sent.size()));
+        ASSERT_EQ(way.out.go_on(), window.data());
+        way.out.publish();
+        std::ranges::fill(window.first(beside_max), std::byte{0xee});
+        const auto arrived = round % 2 == 0 ? way.in.next().bytes : way.in.next_whole();
+        ASSERT_TRUE(same(arrived, sent)) << round;
+        ASSERT_TRUE(arrived.data() >= queue.data() && arrived.data() + arrived.size() <= queue.data() + queue.size());
+    }
+    EXPECT_EQ(way.in.next().what, kind::nothing);
+    EXPECT_EQ(way.out.untaken_bytes(), 0U);
+}
+
+TEST(Runs, OfAFewBytesKeepTheirOrderAmongTheOthers) {
+    one_way way;
+    auto window = way.out.open(1000);
+    for (unsigned round = 0; round < 50; ++round) {
+        for (const std::size_t bytes : {std::size_t{20}, beside_max, beside_max + 1, std::size_t{3}}) {
+            const auto sent = filled(bytes, round);
+            std::byte* const begin = way.out.go_on();
+            if (static_cast<std::size_t>(window.data() + window.size() - begin) < bytes) {
+                way.out.shut();
+                window = way.out.open(1000);
+                ASSERT_FALSE(window.empty());
+            }
+            std::ranges::copy(sent, way.out.go_on());
+            ASSERT_TRUE(way.out.keep(way.out.go_on() + bytes));
+        }
+        way.out.publish();
+        for (const std::size_t bytes : {std::size_t{20}, beside_max, beside_max + 1, std::size_t{3}})
+            ASSERT_TRUE(same(way.in.next().bytes, filled(bytes, round)));
+    }
 }
 
 TEST(Runs, AreForgottenWhenTheirWindowIsShutBeforeTheyAreKept) {

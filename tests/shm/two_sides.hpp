@@ -48,7 +48,7 @@ struct one_way : two_sides {
 
 /// What a peer would write into the first side's queue if it were free to: here the test is the first side's process gone bad.
 inline void tell(const segment& liar, std::uint64_t number, std::uint64_t word) {
-    std::atomic_ref(liar.queue_of(liar.mine())[number % runs_max]).store(word, std::memory_order_release);
+    std::atomic_ref(liar.queue_of(liar.mine())[number % runs_max].word).store(word, std::memory_order_release);
 }
 inline void tell(const segment& liar, std::uint64_t number, const run& what) { tell(liar, number, pack(what, lap_of(number))); }
 

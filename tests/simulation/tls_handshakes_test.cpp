@@ -44,11 +44,41 @@ std::vector<arrival> arrivals(const mtcp::listen_options& options, std::size_t c
         for (auto& each : all) world.start("client", arrive(loop, world, server->address(), each));
         EXPECT_TRUE(world.run(1h));
         EXPECT_EQ(server->statistics().clients_refused, 0U);
+        EXPECT_GT(server->statistics().handshake_pauses, 0U) << "it is the accepting that waits";
         EXPECT_TRUE(server->stop(mnet::within(10s)).complete());
     }
     const auto verdict = world.finish();
     EXPECT_TRUE(verdict) << verdict.report;
     return all;
+}
+
+/// Connects, and says nothing until the server has enough of it.
+mnet::task<void> stay_silent(mtcp::loop& loop, std::string address) {
+    auto connected = co_await mtcp::async_connect(loop, address, {});
+    if (!connected) co_return;
+    mnet::client client = *std::move(connected);
+    (void)co_await client.async_read();
+}
+
+/// When a client is done that comes at the same time as so many that are silent.
+arrival arrival_beside(std::size_t silent) {
+    world world({.seed = 1});
+    arrival told;
+    {
+        auto server = world.listen({.address = "127.0.0.1:0", .tls = secured().server}, [](mnet::client&, mnet::message) noexcept {});
+        EXPECT_TRUE(server.has_value());
+        auto& loop = world.make_loop();
+        const std::string plain = server->address().substr(std::string_view("tls://").size());
+        for (std::size_t count = 0; count < silent; ++count) world.start("silent", stay_silent(loop, plain));
+        world.start("client", arrive(loop, world, server->address(), told));
+        EXPECT_TRUE(world.run(1h));
+        EXPECT_EQ(server->statistics().handshake_pauses, 0U);
+        EXPECT_EQ(server->statistics().handshakes_failed, silent);
+        EXPECT_TRUE(server->stop(mnet::within(10s)).complete());
+    }
+    const auto verdict = world.finish();
+    EXPECT_TRUE(verdict) << verdict.report;
+    return told;
 }
 
 std::size_t done_within(const std::vector<arrival>& all, std::chrono::nanoseconds span) {
@@ -66,6 +96,12 @@ TEST(SimulatedTlsHandshakes, BeginNoMoreOftenThanTheyMay) {
     EXPECT_LE(done_within(all, 100ms), 20U);
     EXPECT_LE(done_within(all, 300ms), 40U);
     EXPECT_GE(done_within(all, 1s), 60U);
+}
+
+TEST(SimulatedTlsHandshakes, BesideSilentConnectionsWaitForNoneOfThem) {
+    const arrival beside = arrival_beside(1000);
+    EXPECT_FALSE(beside.error) << beside.error.message();
+    EXPECT_LE(beside.at, 10ms) << "a thousand handshakes take a second, and who is silent is so after 100 ms";
 }
 
 TEST(SimulatedTlsHandshakes, ThatWaitBeyondTheirOwnDeadlineFail) {

@@ -150,7 +150,7 @@ TEST(Simulation, DisturbsAConnectionByOrder) {
     EXPECT_EQ(after([](world&, client&) {}), std::error_code());
     EXPECT_EQ(after([](world& world, client& client) { world.reset(client); }), std::errc::connection_reset);
     EXPECT_EQ(after([](world& world, client& client) { world.cut_after(client, 3); }), std::errc::connection_reset);
-    EXPECT_EQ(after([](world& world, client& client) { world.vanish(client); }, {.dead_after = 5s}), std::errc::timed_out);
+    EXPECT_EQ(after([](world& world, client& client) { world.vanish(client); }, {.dead_after = 5s}), errc::peer_silent);
     EXPECT_EQ(after([](world& world, client& client) { world.slow_down(client); }), std::error_code());
     EXPECT_EQ(after([](world& world, client&) { world.jump(10s); }), std::error_code());
 }

@@ -39,6 +39,29 @@ TEST(Machine, WantsInputAndHasOutputWhereAHandshakeSaysSo) {
     EXPECT_FALSE(client.tls.has_plaintext());
 }
 
+TEST(Machine, OfAServerHasNothingOfOpenSslsBeforeTheFirstByte) {
+    const auto context = server_of(server_defaults());
+    end server(context->snapshot());
+    EXPECT_EQ(server.tls.version_name(), "");
+    EXPECT_EQ(server.take_in({}, 64), 0U);
+    EXPECT_EQ(server.tls.version_name(), "");
+    constexpr std::byte first{0x16};
+    EXPECT_EQ(server.take_in(std::span(&first, 1), 64), 1U);
+    EXPECT_NE(server.tls.version_name(), "");
+}
+
+TEST(Machine, OfAServerEndsWithoutAByteAsDuringTheHandshake) {
+    const auto context = server_of(server_defaults());
+    end left(context->snapshot());
+    left.tls.end_of_stream();
+    EXPECT_EQ(left.tls.error(), tls_errc::closed_during_handshake);
+    end silent(context->snapshot());
+    silent.tls.handshake_timed_out();
+    EXPECT_EQ(silent.tls.error(), tls_errc::handshake_too_slow);
+    silent.tls.finish();
+    EXPECT_FALSE(silent.give_out(64));
+}
+
 TEST(Machine, GivesTheSameBytesWhenEachTravelsAlone) {
     two_ends pair(server_of(server_defaults()), client_of(client_defaults()));
     pair.room = 1;

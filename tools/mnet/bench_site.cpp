@@ -5,7 +5,6 @@
 
 #include <mnet/mtcp/connect.hpp>
 
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -79,7 +78,6 @@ bench_site::bench_site(const bench_options& options)
     bench::answer first = counters();
     plain_address_ = std::move(first.plain_address);
     engine_ = std::move(first.engine);
-    if (!has_tls() && (transport() != "shared_memory" || has_both())) warm_up();
     if (!has_plain()) return;
     auto socket = bench::plain::connect_socket(plain_address_);
     if (socket) {
@@ -99,30 +97,6 @@ void bench_site::believe(const bench_options& options) {
     auto settings = tls::client({.authority = authority}, &words);
     if (!settings) fail(exit_code::unreachable, authority, settings.error(), words);
     tls_ = std::move(*settings);
-}
-
-// What is no whole message yet moves to a block of the server's pool that fits it, made when one of its size class is needed for the first
-// time. Whether that happens in a measured round is chance, so it happens here: one message arrives in pieces. An answer to the control
-// client between two pieces shows that the server's loop has seen the first.
-void bench_site::warm_up() {
-    constexpr std::size_t message_bytes = 32'000;
-    auto socket = bench::plain::connect_socket(address_);
-    if (!socket) fail_to_reach(address_, socket.error());
-    const int descriptor = socket->get();
-    bench::plain::connection raw(std::move(*socket), bench::plain::waiting::blocking, message_bytes);
-    checked(raw.send_text(bench::to_text(bench::request{.work = bench::work::stream, .count = 1, .size = message_bytes})));
-    checked(raw.read());
-
-    std::vector<std::byte> frame(wire::header_bytes + message_bytes);
-    wire::store_length(frame.data(), message_bytes);
-    std::size_t sent = 0;
-    for (const std::size_t end : std::to_array<std::size_t>({300, 700, 1'500, 3'000, 6'000, 12'000, 24'000, frame.size()})) {
-        const ssize_t bytes = ::send(descriptor, frame.data() + sent, end - sent, MSG_NOSIGNAL);
-        if (bytes != static_cast<ssize_t>(end - sent)) fail(exit_code::lost, address_, bench::plain::last_error());
-        sent = end;
-        counters();
-    }
-    checked(raw.read());
 }
 
 mtcp::connect_options bench_site::connect_options() const noexcept {
@@ -155,7 +129,9 @@ client bench_site::connect(const mtcp::connect_options& settings) const {
 bench::plain::connection bench_site::connect_plain(std::size_t message_bytes) const {
     auto socket = bench::plain::connect_socket(plain_address_);
     if (!socket) fail_to_reach(plain_address_, socket.error());
-    return {std::move(*socket), plain_waiting(), message_bytes};
+    bench::plain::connection connected(std::move(*socket), plain_waiting(), message_bytes);
+    checked_plain(bench::plain::ask(connected, bench::request{}));  // it is accepted now, and not while another is measured
+    return connected;
 }
 
 bench::answer bench_site::counters(client& asking) const {

@@ -85,7 +85,6 @@ public:
 
 private:
     bench::answer counters(client& asking) const;
-    void warm_up();
     void believe(const bench_options& options);
 
     std::string wanted_;  // transport

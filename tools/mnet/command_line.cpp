@@ -155,6 +155,12 @@ void check_service(const CLI::App& app, const serve_options& options) {
         throw CLI::ValidationError("--reply", "the text is longer than --message-bytes-max");
 }
 
+void add_dead_after(CLI::App& app, std::optional<std::chrono::nanoseconds>& target) {
+    add_parsed(app, "--dead-after", target, parse_duration, "duration",
+               "take a peer for dead that is silent for so long, or takes longer for a message; at least 1s [as the system does]")
+        ->type_name("T");
+}
+
 void describe_serve(CLI::App& app, serve_options& options) {
     app.footer(serve_examples);
     app.add_option("ADDRESS", options.address, "host:port, [v6]:port, unix:///path or unix://@name; port 0: any free one [localhost:5050]")
@@ -172,6 +178,7 @@ void describe_serve(CLI::App& app, serve_options& options) {
                "longest message that is taken [16M]")
         ->type_name("N");
     app.add_option("--clients-max", options.clients_max, "clients at the same time [100000]")->check(CLI::PositiveNumber)->type_name("N");
+    add_dead_after(app, options.dead_after);
     auto* const spin = app.add_flag("--spin", options.spin, "poll for up to 1 ms before sleeping: less latency, more CPU");
     app.add_flag("--sleep", options.sleep, "sleep at once; with neither, 50 us of polling where there are few clients")->excludes(spin);
     add_engine(app, options.engine, "how to talk to the kernel [auto]");
@@ -181,6 +188,7 @@ void describe_serve(CLI::App& app, serve_options& options) {
     app.add_option("--tls-client-ca", options.tls.client_authority, "let in only clients with a certificate of an authority in FILE")
         ->needs(certificate)
         ->type_name("FILE");
+    app.add_flag("--log", options.log, "a line to stderr for each client that comes, is refused, lags behind, or goes, and why");
     app.add_flag("--json", options.json, "print {\"listening\": \"ADDRESS\", ...}, and the summary as JSON");
 }
 
@@ -198,6 +206,8 @@ void describe_send(CLI::App& app, send_options& options) {
     add_parsed(app, "--timeout", options.timeout, parse_duration, "duration",
                "longest wait: to connect, for the next reply (500ms, 5s, 1m) [5s]")
         ->type_name("T");
+    add_dead_after(app, options.dead_after);
+    app.add_flag("--reconnect", options.reconnect, "connect again where the connection is lost; unanswered messages are lost, and counted");
     add_engine(app, options.engine, "how to talk to the kernel [auto]");
     add_sharing(app, options.shared_memory, "whether to share memory with a server of this host and user [auto]");
     app.add_option("--tls-ca", options.tls.authority, "tls://: believe the authorities in FILE [the system's]")->type_name("FILE");
@@ -206,6 +216,7 @@ void describe_send(CLI::App& app, send_options& options) {
     app.add_option("--tls-key", options.tls.key, "its key [the same FILE]")->needs(certificate)->type_name("FILE");
     app.add_flag("--insecure-accept-any-certificate", options.tls.insecure_accept_any_certificate,
                  "tls://: talk to whoever answers; for a look at a server in trouble");
+    app.add_flag("--log", options.log, "a line to stderr when it is connected, lags behind, or is closed, and why");
     app.add_flag("--json", options.json, "print replies and a summary as JSON, one object a line");
 }
 

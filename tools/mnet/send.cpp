@@ -3,6 +3,7 @@
 // unasked while stdin is open is printed as it comes.
 #include "send.hpp"
 
+#include "event_log.hpp"
 #include "message_source.hpp"
 #include "process.hpp"
 #include "quantities.hpp"
@@ -67,11 +68,16 @@ private:
     void receive();
     void print(const message& reply);
     void flush();
+    void drop_replies();
+    void await_return();
+    void note(std::error_code told);
+    void note_return();
+    static std::uint64_t lost_of(const delivery& account) noexcept;
     [[noreturn]] void give_up(std::error_code reason);
 
     operation until_timeout() const noexcept { return {.deadline = deadline::at(give_up_at_)}; }
     void progress() noexcept { give_up_at_ = clock::now() + options_.timeout; }
-    std::uint64_t unanswered() const noexcept { return options_.no_reply ? 0 : sent_ - std::min(sent_, replies_); }
+    std::uint64_t unanswered() const noexcept { return options_.no_reply ? 0 : sent_ - std::min(sent_, replies_ + skipped_); }
 
     client client_;
     message_source& source_;
@@ -79,6 +85,7 @@ private:
     std::uint64_t sent_ = 0;
     std::uint64_t replies_ = 0;
     std::uint64_t lost_ = 0;
+    std::uint64_t skipped_ = 0;  // that no reply is waited for any more
     clock::time_point began_ = clock::now();
     clock::time_point ended_ = began_;
     clock::time_point give_up_at_ = began_ + options_.timeout;
@@ -109,7 +116,15 @@ void conversation::feed() {
             flush();
             continue;
         }
-        if (!sent) give_up(sent.error());
+        if (!sent && sent.error() == errc::reconnecting) {
+            if (waiting > 0) break;  // what waits for the replies waits for the return
+            await_return();
+            continue;
+        }
+        if (!sent) {
+            note(sent.error());
+            continue;
+        }
         ++sent_;
         source_.take();
     }
@@ -121,12 +136,30 @@ void conversation::flush() {
     constexpr auto step = std::chrono::milliseconds(10);
     progress();
     for (std::uint64_t before = client_.unsent_bytes(); before > 0; before = client_.unsent_bytes()) {
-        while (options_.no_reply && client_.try_read()) {
-        }
+        if (options_.no_reply) drop_replies();
         const auto flushed = client_.flush(options_.no_reply ? operation{.deadline = within(step)} : until_timeout());
-        if (flushed) return;
+        if (flushed || (options_.reconnect && flushed.error() != std::errc::timed_out)) return;  // who reads or sends next is told
         if (client_.unsent_bytes() < before) progress();
         if (flushed.error() != std::errc::timed_out || clock::now() >= give_up_at_) give_up(flushed.error());
+    }
+}
+
+void conversation::drop_replies() {
+    for (;;) {
+        const auto reply = client_.try_read();
+        if (!reply && reply.error() != errc::reconnected) return;
+        if (!reply) note_return();
+    }
+}
+
+/// Nothing can be sent until then, and nobody is asked for a reply.
+void conversation::await_return() {
+    std::fflush(stdout);
+    progress();
+    for (;;) {
+        const auto last_words = client_.read(until_timeout());
+        if (!last_words) return note(last_words.error());
+        if (!options_.no_reply) print(*last_words);
     }
 }
 
@@ -139,7 +172,7 @@ void conversation::idle() {
     if (unasked)
         print(*unasked);
     else if (unasked.error() != std::errc::operation_canceled)
-        give_up(unasked.error());
+        note(unasked.error());
 }
 
 void conversation::receive() {
@@ -152,7 +185,7 @@ void conversation::receive() {
         reply = client_.read(op);
         if (!reply && reply.error() == std::errc::operation_canceled) return;
     }
-    if (!reply) give_up(reply.error());
+    if (!reply) return note(reply.error());
     ++replies_;
     progress();
     print(*reply);
@@ -169,26 +202,48 @@ void conversation::print(const message& reply) {
     std::fputc('\n', stdout);
 }
 
+void conversation::note(std::error_code told) {
+    if (told != errc::reconnected) give_up(told);
+    note_return();
+}
+
+/// What was not answered is lost; the rest of the source goes to the new connection.
+void conversation::note_return() {
+    const std::uint64_t lost = options_.no_reply ? lost_of(client_.last_delivery()) : unanswered();
+    lost_ += lost;
+    skipped_ += unanswered();
+    print_error(fmt::format("{}: the connection was lost, and is there again; {} messages were {}", options_.address, lost,
+                            options_.no_reply ? "not confirmed" : "not answered"));
+    progress();
+}
+
+/// Without replies: what the peer's system has not confirmed.
+std::uint64_t conversation::lost_of(const delivery& account) noexcept { return account.messages_unsent + account.messages_unacknowledged; }
+
 void conversation::give_up(std::error_code reason) {
     ended_ = clock::now();
-    lost_ = unanswered();
     std::string text = reason_text(reason);
     if (reason == std::errc::timed_out) {
         const auto timeout = duration_text(static_cast<double>(options_.timeout.count()));
-        text = options_.no_reply ? fmt::format("the peer took nothing for {}", timeout) : fmt::format("no reply for {}", timeout);
+        if (!client_.live())
+            text = fmt::format("the connection was lost, and is not there again after {}", timeout);
+        else
+            text = options_.no_reply ? fmt::format("the peer took nothing for {}", timeout) : fmt::format("no reply for {}", timeout);
     }
-    if (lost_ > 0) text += fmt::format("; {} of {} messages were not answered", lost_, sent_);
+    lost_ += options_.no_reply ? lost_of(client_.close({.deadline = within(std::chrono::seconds(0))})) : unanswered();
+    if (lost_ > 0) text += fmt::format("; {} of {} messages were {}", lost_, sent_, options_.no_reply ? "not confirmed" : "not answered");
     std::fflush(stdout);
     if (options_.json) print_summary();
     throw failure_exit(exit_code::lost, fmt::format("{}: {}", options_.address, text));
 }
 
 void conversation::finish() {
+    if (options_.no_reply) drop_replies();  // and learn of a return that nobody was told of
     const delivery delivered = client_.close({.deadline = within(options_.timeout)});
     if (delivered.complete() || !options_.no_reply) return;
-    lost_ = std::max<std::uint64_t>(delivered.messages_unsent, 1);
-    print_error(fmt::format("{}: {} bytes were not sent and {} not confirmed within {}", options_.address, delivered.bytes_unsent,
-                            delivered.bytes_unacknowledged, duration_text(static_cast<double>(options_.timeout.count()))));
+    lost_ += lost_of(delivered);
+    print_error(fmt::format("{}: {} messages were not sent and {} not confirmed within {}", options_.address, delivered.messages_unsent,
+                            delivered.messages_unacknowledged, duration_text(static_cast<double>(options_.timeout.count()))));
 }
 
 void conversation::print_summary() const {
@@ -211,12 +266,22 @@ exit_code run_send(const send_options& options) {
         if (options.tls.insecure_accept_any_certificate)
             print_error(options.address + ": any certificate is accepted: who sits in between reads along");
     }
+    const auto dead_after = std::chrono::ceil<std::chrono::milliseconds>(options.dead_after.value_or(std::chrono::nanoseconds(0)));
+    event_log log(options.json);
+    mtcp::reconnect_options reconnect;
+    if (options.reconnect) {
+        reconnect.policy = mtcp::reconnect_policy::fail_fast;
+        reconnect.delay_max = std::min(reconnect.delay_max, dial_timeout / 4);  // some tries within the time that a reply has
+    }
     auto client = mtcp::connect(options.address, {.dial_timeout = dial_timeout,
+                                                  .reconnect = reconnect,
+                                                  .dead_after = dead_after,
                                                   .message_bytes_max = wire::length_max,
                                                   .engine = options.engine,
                                                   .shared_memory = options.shared_memory,
                                                   .tls = security ? &*security : nullptr,
-                                                  .words = &words});
+                                                  .words = &words,
+                                                  .observer = options.log ? &log : nullptr});
     if (!client) fail_to_reach(options.address, client.error(), words);
 
     const auto source = source_for(options);

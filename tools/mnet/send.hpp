@@ -21,10 +21,13 @@ struct send_options {
     std::optional<std::size_t> size{};  // messages of this size, filled with the text
     bool no_reply = false;
     std::chrono::nanoseconds timeout{std::chrono::seconds(5)};  // to connect; without a reply; to drain
+    std::optional<std::chrono::nanoseconds> dead_after{};
+    bool reconnect = false;
     mtcp::engine engine = mtcp::engine::automatic;
     mtcp::sharing shared_memory = mtcp::sharing::automatic;
     tls::client_options tls{};
     bool json = false;
+    bool log = false;
 };
 
 /// Throws failure_exit.

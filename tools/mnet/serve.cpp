@@ -2,6 +2,7 @@
 #include "serve.hpp"
 
 #include "bench_server.hpp"
+#include "event_log.hpp"
 #include "measurement.hpp"
 #include "plain_sockets.hpp"
 #include "process.hpp"
@@ -54,6 +55,7 @@ void print_summary(const network_statistics& done, const farewell& end) {
         cut = fmt::format("cut: {} clients with {} unsent bytes", count_text(end.clients_cut), count_text(end.bytes_cut));
         if (end.handlers_left != 0) cut += fmt::format(", {} handlers that had not returned", count_text(end.handlers_left));
     }
+    if (end.bytes_unread != 0) cut += fmt::format("; {} bytes from clients were not read", count_text(end.bytes_unread));
     print_error(fmt::format("served {} clients, received {} messages ({} bytes), sent {} messages ({} bytes); {}",
                             count_text(done.clients_accepted), count_text(done.messages_received), count_text(done.payload_bytes_received),
                             count_text(done.messages_sent), count_text(done.payload_bytes_sent), cut));
@@ -71,6 +73,9 @@ void print_summary_json(const network_statistics& done, const farewell& end) {
                                          {"bytes_sent", done.payload_bytes_sent},
                                          {"clients_cut", end.clients_cut},
                                          {"bytes_cut", end.bytes_cut},
+                                         {"messages_cut", end.messages_cut},
+                                         {"messages_unacknowledged", end.messages_unacknowledged},
+                                         {"bytes_unread", end.bytes_unread},
                                          {"handlers_left", end.handlers_left}};
     fmt::print(stderr, "{}\n", summary.dump());
 }
@@ -121,11 +126,14 @@ exit_code run_serve(const serve_options& options) {
     settings.engine = options.engine;
     settings.shared_memory = options.shared_memory;
     settings.message_bytes_max = options.message_bytes_max;
+    if (options.dead_after) settings.dead_after = std::chrono::ceil<std::chrono::milliseconds>(*options.dead_after);
     if (!options.tls.certificate.empty()) {
         std::string words;
         settings.tls = tls::server(options.tls, &words);
         if (!settings.tls) fail(exit_code::unreachable, options.tls.certificate, settings.tls.error(), words);
     }
+    event_log log(options.json);
+    if (options.log) settings.observer = &log;
     if (options.spin) settings.spin = bench::spin_time;
     if (options.sleep) settings.spin = std::chrono::microseconds(0);
     auto network = options.service == service::bench

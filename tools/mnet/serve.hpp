@@ -5,8 +5,10 @@
 #include <mnet/mtcp/options.hpp>
 #include <mnet/tls.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace mnet::tool {
@@ -24,12 +26,14 @@ struct serve_options {
     unsigned loops = 1;
     std::size_t message_bytes_max = mtcp::default_message_bytes_max;
     std::size_t clients_max = 100'000;
+    std::optional<std::chrono::nanoseconds> dead_after{};
     bool spin = false;
     bool sleep = false;
     mtcp::engine engine = mtcp::engine::automatic;
     mtcp::sharing shared_memory = mtcp::sharing::automatic;
     tls::server_options tls{};  // TLS where it names a certificate
     bool json = false;
+    bool log = false;
 };
 
 /// Serves until SIGINT or SIGTERM. Throws failure_exit.

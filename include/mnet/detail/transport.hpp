@@ -6,6 +6,7 @@
 #pragma once
 #include <mnet/error.hpp>
 #include <mnet/operation.hpp>
+#include <mnet/overload.hpp>
 #include <mnet/statistics.hpp>
 #include <mnet/wire/decoder.hpp>
 
@@ -64,15 +65,20 @@ public:
     virtual result<> fill(const operation& op) noexcept = 0;
 
     virtual result<> flush(const operation& op) noexcept = 0;
+    virtual result<> set_overload(const overload& option) noexcept = 0;
+    virtual result<> wait_for_room(const operation& op) noexcept = 0;
     virtual delivery close(const operation& op) noexcept = 0;
     virtual result<> reconnect(std::string_view address) = 0;
+    virtual delivery last_delivery() const noexcept = 0;
 
-    /// The three waits of coroutines. `start_` gives false when there is nothing to wait for; otherwise `waiting` is resumed later, once,
+    /// The waits of coroutines. `start_` gives false when there is nothing to wait for; otherwise `waiting` is resumed later, once,
     /// and `finish_` says how it went. A wait is withdrawn by `abandon`, when its coroutine is destroyed.
     virtual bool start_fill(std::coroutine_handle<> waiting, const operation& op) noexcept = 0;
     virtual result<> finish_fill() noexcept = 0;
     virtual bool start_flush(std::coroutine_handle<> waiting, const operation& op) noexcept = 0;
     virtual result<> finish_flush() noexcept = 0;
+    virtual bool start_room(std::coroutine_handle<> waiting, const operation& op) noexcept = 0;
+    virtual result<> finish_room() noexcept = 0;
     virtual bool start_close(std::coroutine_handle<> waiting, const operation& op) noexcept = 0;
     virtual delivery finish_close() noexcept = 0;
     virtual void abandon(std::coroutine_handle<> waiting) noexcept = 0;
@@ -91,6 +97,7 @@ public:
     virtual std::string remote_address() const = 0;
     virtual std::uint64_t unsent_bytes() const noexcept = 0;
     virtual client_statistics statistics() const noexcept = 0;
+    virtual delivery delivered() const noexcept = 0;
     virtual std::string explain() const = 0;
     virtual std::shared_ptr<mailbox> box() = 0;
     virtual std::vector<std::shared_ptr<mailbox>> other_boxes() = 0;

@@ -3,6 +3,12 @@
 //
 //     auto client = mtcp::connect("localhost:5050", {.dead_after = 10s});
 //     auto client = co_await mtcp::async_connect(loop, "localhost:5050");
+//
+// With a policy a client returns by itself when its connection is lost (mnet/mtcp/options.hpp), and a read says when it has:
+//
+//     auto client = mtcp::connect("one:5050,two:5050", {.reconnect = {.policy = mtcp::reconnect_policy::fail_fast}});
+//     auto answer = client->read();
+//     if (!answer && answer.error() == errc::reconnected) ask_again(client->last_delivery());
 #pragma once
 #include <mnet/client.hpp>
 #include <mnet/error.hpp>
@@ -15,7 +21,9 @@
 
 namespace mnet::inline v1::mtcp {
 
-/// Resolves the address and tries all that it resolves to, one after the other.
+/// Connects to an address, or to the first of several that answers ("host1:5050,host2:5050"; a path with a comma in it can't be named here). Each
+/// address has its share of `dial_timeout`. What a name resolves to, IPv6 and IPv4 in turn, races for the connection: an attempt that has not
+/// succeeded after 250 ms goes on beside the next (RFC 8305).
 ///
 /// Errors: errc::invalid_address; std::errc::host_unreachable (the name has no address); std::errc::timed_out (`dial_timeout` or the
 /// deadline); std::errc::operation_canceled; else what the kernel said of the last attempt (connection_refused, network_unreachable,

@@ -20,6 +20,7 @@
 #include <mnet/statistics.hpp>
 #include <mnet/task.hpp>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <span>
@@ -58,6 +59,16 @@ any_handler make_handler(Handler handler) {
 /// How long `stop` drains when it isn't told.
 inline constexpr mnet::deadline stop_within_5_seconds = within(std::chrono::seconds(5));
 
+struct stop_options {
+    /// When `stop` returns at the latest. Default: in 5 s.
+    mnet::deadline deadline = stop_within_5_seconds;
+
+    /// Clients are told to end one after the other, evenly over so much time, those that came first first; until then they are served as ever.
+    /// So a crowd does not come back at once, to whoever is there instead. At most three quarters of the time to the deadline. Default: 0, all
+    /// at once.
+    std::chrono::nanoseconds over{0};
+};
+
 class [[nodiscard]] MNET_API network {
 public:
     network(network&&) noexcept;
@@ -92,13 +103,18 @@ public:
     std::string handshake_error() const;
 
     /// Posts a message to every client, as `peer::send` does for each; the bytes are copied once. Gives how many clients it was posted to;
-    /// those at their bound are left out. From any thread.
+    /// those at their bound are left out, by their `overload` (mnet/overload.hpp). Waits for none. From any thread.
     std::size_t broadcast(std::span<const std::byte> bytes);
     std::size_t broadcast(std::string_view text) { return broadcast(std::as_bytes(std::span(text))); }
 
-    /// Ends accepting, cancels what handlers wait for (std::errc::operation_canceled), drains what is committed, closes, and returns by the
-    /// deadline, always, with an account of what was cut. From any thread but the network's own; further calls give the same account.
+    /// Ends accepting, tells handlers, drains what is committed, closes, and returns by the deadline, always, with an account of what was cut.
+    /// From any thread but the network's own; further calls give the same account.
+    ///
+    /// A handler is told by std::errc::operation_canceled: of a read that waits, or of the next one that would have to. What it sends then, its
+    /// last words, is drained, too. A per-message handler is not called any more: what has arrived for it and was not read is counted
+    /// (farewell::bytes_unread), and the peer's last words don't reset what it is sent.
     farewell stop(mnet::deadline deadline = stop_within_5_seconds);
+    farewell stop(const stop_options& how);
 
     /// Waits until the network was stopped by another thread, or until `op` says otherwise.
     /// Errors: std::errc::timed_out, std::errc::operation_canceled.

@@ -33,7 +33,7 @@ struct faults {
     double short_receives = 0;
     /// A send takes 1 to n of the n bytes that it could take.
     double short_sends = 0;
-    /// A send that could be answered at once is left pending, for `answer_delay`.
+    /// A send that could be answered at once is left pending, for `answer_delay`; in every other of them the bytes leave before the answer does.
     double pending_sends = 0;
     /// A receive that asks for what is there says try again although there are bytes: they are taken to arrive a moment later.
     double late_receives = 0;

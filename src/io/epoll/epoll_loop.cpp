@@ -118,6 +118,15 @@ result<> epoll_loop::attach(stream& stream, int handle) noexcept {
     return {};
 }
 
+int epoll_loop::release(stream& stream) noexcept {
+    MNET_ASSERT(stream.open() && !stream.connecting && !stream.wants_receive && stream.sending.empty(),
+                "nothing is asked of a released stream");
+    if (recent_ == &stream) recent_ = nullptr;
+    static_cast<registration&>(stream).unlink();
+    forget(stream.handle, &stream);
+    return std::exchange(stream.handle, -1);
+}
+
 void epoll_loop::discard(int handle) noexcept {
     ++counters_.system_calls;
     (void)::close(handle);

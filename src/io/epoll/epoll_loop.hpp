@@ -24,6 +24,7 @@ public:
     void accept(listener& listener) noexcept override;
     void close(listener& listener) noexcept override;
     result<> attach(stream& stream, int handle) noexcept override;
+    int release(stream& stream) noexcept override;
     void discard(int handle) noexcept override;
     void connect(stream& stream, const endpoint& where) noexcept override;
     void configure(stream& stream, const stream_settings& settings) noexcept override;

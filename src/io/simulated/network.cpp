@@ -121,6 +121,7 @@ void network::connect(simulated_loop& loop, io::stream& stream, const endpoint& 
     socket& client = make_socket(loop.machine(), loop.machine());
     client.loop = &loop;
     client.stream = &stream;
+    client.dialed = true;
     client.remote = where;
     client.local = where.is_unix() ? unnamed() : with_port(where, next_port());
     hold(client);

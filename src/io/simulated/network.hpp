@@ -134,6 +134,7 @@ private:
     void segment_arrives(socket& from);
     void deliver(socket& from, socket& to);
     void deliver_to_nobody(socket& from);
+    void probe_window_of(const socket& receiver);
     void break_off(socket& of, int error);
     void check_loss(socket& of);
     std::optional<std::chrono::nanoseconds> lost_at(const socket& of) const noexcept;

@@ -75,7 +75,7 @@ result<> simulated_loop::attach(io::stream& stream, int handle) noexcept {
     socket* const found = world_.network_.find(handle);
     if (found == nullptr || !found->held || found->stream != nullptr) world_.die("attach was given a handle that accept did not give");
     MNET_ASSERT(stream.handle < 0, "a stream has one connection at a time, from attach to closed");
-    if (world_.network_.strikes(world_.luck.attach_failures, &injections::full_tables)) {
+    if (!found->dialed && world_.network_.strikes(world_.luck.attach_failures, &injections::full_tables)) {
         world_.network_.close(*found);
         return kernel_failure(ENOSPC);
     }
@@ -86,6 +86,17 @@ result<> simulated_loop::attach(io::stream& stream, int handle) noexcept {
     if (observer* const watching = world_.network_.watched_by()) watching->opened(*found);
     return {};
 }
+
+int simulated_loop::release(io::stream& stream) noexcept {
+    socket& subject = socket_of(stream);
+    MNET_ASSERT(stream.open() && !stream.connecting && !stream.wants_receive && stream.sending.empty(),
+                "nothing is asked of a released stream");
+    subject.stream = nullptr;
+    subject.loop = nullptr;
+    return std::exchange(stream.handle, -1);
+}
+
+std::uint64_t simulated_loop::random() noexcept { return world_.dice_.next(); }
 
 void simulated_loop::discard(int handle) noexcept {
     enter_kernel();
@@ -139,6 +150,9 @@ std::optional<result<std::size_t>> simulated_loop::send(io::stream& stream, std:
         if (outcome) ++counters_.sends;
         if (!try_again(outcome)) return outcome;
     }
+    // As io_uring may: the bytes are on their way, and the answer is not there yet.
+    subject.with_kernel = reluctant;
+    if (reluctant && world_.dice_.chance(0.5)) subject.sent_unanswered = world_.network_.send(subject, bytes).value_or(0);
     stream.sending = bytes;
     subject.sending_fingerprint = fingerprint(bytes);
     world_.network_.note("send: pending bytes", stream.handle, static_cast<std::int64_t>(bytes.size()));
@@ -170,6 +184,11 @@ void simulated_loop::close(io::stream& stream) noexcept {
 }
 
 std::size_t simulated_loop::unacknowledged_bytes(const io::stream& stream) const noexcept { return socket_of(stream).unacknowledged_bytes; }
+
+/// As an engine that does not know how far its kernel is.
+std::size_t simulated_loop::sent_unanswered_bytes_max(const io::stream& stream) const noexcept {
+    return socket_of(stream).with_kernel ? stream.sending.size() : 0;
+}
 
 result<endpoint> simulated_loop::local_endpoint(const io::stream& stream) const noexcept { return socket_of(stream).local; }
 
@@ -265,7 +284,9 @@ void simulated_loop::answer_send(socket& of) noexcept {
     if (stream.sending.empty()) return;
     enter_kernel();
     check_fingerprint(of);
-    const auto outcome = world_.network_.send(of, stream.sending);
+    const std::size_t sent_before = std::exchange(of.sent_unanswered, 0);
+    const auto outcome = sent_before > 0 ? result<std::size_t>(sent_before) : world_.network_.send(of, stream.sending);
+    of.with_kernel = false;
     if (try_again(outcome)) return;
     if (outcome) ++counters_.sends;
     stream.sending = {};

@@ -29,6 +29,8 @@ public:
     void accept(io::listener& listener) noexcept override;
     void close(io::listener& listener) noexcept override;
     result<> attach(io::stream& stream, int handle) noexcept override;
+    int release(io::stream& stream) noexcept override;
+    std::uint64_t random() noexcept override;
     void discard(int handle) noexcept override;
     void connect(io::stream& stream, const endpoint& where) noexcept override;
     void configure(io::stream& stream, const stream_settings& settings) noexcept override;
@@ -39,6 +41,7 @@ public:
     result<> finish(io::stream& stream) noexcept override;
     void close(io::stream& stream) noexcept override;
     std::size_t unacknowledged_bytes(const io::stream& stream) const noexcept override;
+    std::size_t sent_unanswered_bytes_max(const io::stream& stream) const noexcept override;
     result<endpoint> local_endpoint(const io::stream& stream) const noexcept override;
     result<endpoint> remote_endpoint(const io::stream& stream) const noexcept override;
     void wake() noexcept override;

@@ -55,6 +55,7 @@ struct socket {
     endpoint remote;
     int machine = 0;
     int peer_machine = 0;
+    bool dialed = false;
     bool held = false;  // by the process: it has a place in the table of handles
 
     simulated_loop* loop = nullptr;  // while attached or connecting
@@ -83,6 +84,8 @@ struct socket {
     bool receive_answer_due = false;
     bool send_answer_due = false;
     std::uint64_t sending_fingerprint = 0;
+    bool with_kernel = false;         // the pending send does not wait for room, and is answered late
+    std::size_t sent_unanswered = 0;  // of it, on their way before it is answered
     stream_settings settings;
 
     bool receivable() const noexcept { return !received.empty() || peer_finished || broken || error != 0; }

@@ -28,10 +28,7 @@ result<std::size_t> network::receive(socket& from, std::span<std::byte> target) 
         from.received.take(target.first(count));
         if (observer_ != nullptr) observer_->given(from, target.first(count));
         note("receive: bytes", from.handle, static_cast<std::int64_t>(count));
-        if (socket* const peer = find(from.peer); peer != nullptr && peer->zero_window) {
-            peer->zero_window = false;
-            time_.after(latency(), {.what = event::kind::segment_arrives, .handle = peer->handle});
-        }
+        probe_window_of(from);
         return count;
     }
     if (from.error != 0) {
@@ -234,6 +231,13 @@ void network::slow_down(socket& end) noexcept {
     count(&injections::slow_readers);
 }
 
+/// Who waits for this one's window looks again, and so finds out what became of it.
+void network::probe_window_of(const socket& receiver) {
+    socket* const peer = find(receiver.peer);
+    if (peer == nullptr || !std::exchange(peer->zero_window, false)) return;
+    time_.after(latency(), {.what = event::kind::segment_arrives, .handle = peer->handle});
+}
+
 // What arrived stays, what is on its way is gone.
 void network::break_off(socket& of, int error) {
     if (of.broken) return;
@@ -244,6 +248,7 @@ void network::break_off(socket& of, int error) {
     of.in_flight.clear();
     of.unacknowledged_bytes = 0;
     of.zero_window = false;
+    probe_window_of(of);
     tell_receiver(of);
     tell_sender(of);
 }

@@ -14,7 +14,7 @@
 namespace mnet::inline v1::io {
 
 void uring_loop::reset(stream& stream) noexcept {
-    stream.readable = stream.wants_receive = stream.connecting = stream.closing = stream.ended = stream.direct = false;
+    stream.readable = stream.wants_receive = stream.connecting = stream.closing = stream.ended = stream.once = stream.direct = false;
     stream.writable = true;
     stream.sending = {};
     stream.in_kernel = stream.small_reads = 0;
@@ -46,6 +46,15 @@ result<> uring_loop::attach(stream& stream, int handle) noexcept {
     auto enrolled = enrol(stream, handle);
     if (!enrolled) discard(handle);
     return enrolled;
+}
+
+int uring_loop::release(stream& stream) noexcept {
+    MNET_ASSERT(stream.open() && !stream.connecting && (stream.in_kernel & held) == 0, "nothing is asked of a released stream");
+    static_cast<registration&>(stream).unlink();
+    drop_kept(stream);
+    const int handle = stream.handle;
+    strike(stream);
+    return handle;
 }
 
 void uring_loop::close(stream& stream) noexcept {

@@ -37,11 +37,15 @@ bool provided_buffers::announce(ring& target, std::uint16_t flags) noexcept {
     return io_uring_register_buf_ring(&target.raw(), &description, 0) == 0;
 }
 
-bool provided_buffers::open(ring& target, const shape& kind) {
+bool provided_buffers::open(ring& target, const shape& kind) noexcept {
     MNET_ASSERT(std::has_single_bit(kind.count), "the ring's length is a power of two");
     forget();
     kind_ = kind;
-    filled_.assign(kind.count, 0);
+    try {
+        filled_.assign(kind.count, 0);
+    } catch (const std::bad_alloc&) {
+        return false;
+    }
     const std::size_t ring_bytes = (kind.count * sizeof(io_uring_buf) + page_bytes - 1) / page_bytes * page_bytes;
     mapped_bytes_ = ring_bytes + total_bytes();
     void* const mapped = ::mmap(nullptr, mapped_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -25,7 +25,7 @@ public:
     ~provided_buffers();
 
     /// Gives `kind.count` buffers to the kernel. False: it does not take them.
-    bool open(ring& target, const shape& kind);
+    bool open(ring& target, const shape& kind) noexcept;
 
     bool incremental() const noexcept { return incremental_; }
     std::size_t total_bytes() const noexcept { return kind_.count * kind_.bytes_each; }

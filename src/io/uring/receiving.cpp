@@ -39,10 +39,14 @@ void uring_loop::receive(stream& stream) noexcept {
 }
 
 void uring_loop::arm(stream& stream) noexcept {
-    if (stream.direct || !shots_) {
+    if (stream.direct || stream.once || !shots_) {
         if ((stream.in_kernel & polling_in) != 0) return;
         io_uring_sqe& entry = prepare(stream, polling_in);
-        io_uring_prep_poll_multishot(&entry, stream.handle, POLLIN | POLLRDHUP);
+        if (stream.once) {
+            io_uring_prep_poll_add(&entry, stream.handle, POLLIN | POLLRDHUP);
+        } else {
+            io_uring_prep_poll_multishot(&entry, stream.handle, POLLIN | POLLRDHUP);
+        }
         entry.user_data = data_of(stream, tag::poll_in);
         return;
     }
@@ -72,11 +76,12 @@ void uring_loop::withdraw(stream& stream) noexcept {
 
 void uring_loop::received_shot(stream& stream, const uring::completion& done, bool answering) noexcept {
     if (done.result > 0) {
-        if (answering && stream.open() && stream.wants_receive && stream.kept == nullptr) {
+        const bool whole = stream.error == 0;  // what comes behind a gap is nobody's
+        if (answering && stream.open() && stream.wants_receive && stream.kept == nullptr && whole) {
             answer_pieces(stream, done);
             return;
         }
-        if (stream.open()) keep(stream, buffers_.piece(done));
+        if (stream.open() && whole) keep(stream, buffers_.piece(done));
         buffers_.give_back(done);
         if (!stream.wants_receive) withdraw(stream);
     } else if (done.result == 0) {

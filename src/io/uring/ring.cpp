@@ -4,8 +4,10 @@
 #include "base/assert.hpp"
 
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <ctime>
+#include <new>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -41,6 +43,8 @@ int ring::open(const sizes& wanted) noexcept {
         std::thread([&] { outcome = io_uring_queue_init_params(wanted.requests, &io_, &parameters); }).join();
     } catch (const std::system_error& refused) {
         return refused.code().value();
+    } catch (const std::bad_alloc&) {
+        return ENOMEM;
     }
     if (outcome < 0) return -outcome;
     (void)ended.load(std::memory_order_acquire);

@@ -4,6 +4,7 @@
 #include "io/sockets.hpp"
 #include "io/uring/uring_loop.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <poll.h>
 #include <sys/ioctl.h>
@@ -97,6 +98,11 @@ void uring_loop::answer_send(stream& stream) noexcept {
         return;
     }
     stream.sent(outcome);
+}
+
+std::size_t uring_loop::sent_unanswered_bytes_max(const stream& stream) const noexcept {
+    if ((stream.in_kernel & sent) != 0) return static_cast<std::size_t>(std::max(stream.send_outcome, 0));
+    return (stream.in_kernel & sending) != 0 ? stream.sending.size() : 0;
 }
 
 result<> uring_loop::finish(stream& stream) noexcept {

@@ -56,6 +56,7 @@ public:
     void accept(listener& listener) noexcept override;
     void close(listener& listener) noexcept override;
     result<> attach(stream& stream, int handle) noexcept override;
+    int release(stream& stream) noexcept override;
     void discard(int handle) noexcept override;
     void connect(stream& stream, const endpoint& where) noexcept override;
     void configure(stream& stream, const stream_settings& settings) noexcept override;
@@ -67,6 +68,7 @@ public:
     result<> finish(stream& stream) noexcept override;
     void close(stream& stream) noexcept override;
     std::size_t unacknowledged_bytes(const stream& stream) const noexcept override;
+    std::size_t sent_unanswered_bytes_max(const stream& stream) const noexcept override;
     result<endpoint> local_endpoint(const stream& stream) const noexcept override;
     result<endpoint> remote_endpoint(const stream& stream) const noexcept override;
     void wake() noexcept override;
