@@ -29,7 +29,7 @@ struct client_statistics {
 struct network_statistics {
     std::uint64_t clients = 0;           // there now: a level
     std::uint64_t clients_accepted = 0;  // including those that are gone
-    std::uint64_t clients_refused = 0;   // turned away: clients_max
+    std::uint64_t clients_refused = 0;   // turned away: clients_max; or no memory or thread for them (of TLS these count as accepted, too)
     std::uint64_t clients_failed = 0;    // ended by anything but end_of_stream or our own close
     std::uint64_t accept_pauses = 0;     // times that accepting stopped for want of descriptors or memory
     std::uint64_t handlers_threw = 0;

@@ -112,7 +112,10 @@ TEST_P(Stopping, CutsAPeerThatNeverReadsAtItsDeadline) {
     if (farewell.handlers_left > 0) return;  // a busy machine gave its loop no time before the deadline, and that was told
     EXPECT_EQ(farewell.clients_cut, 1U);
     const auto told = network.statistics();
-    EXPECT_EQ(farewell.bytes_cut, told.payload_bytes_sent + 4 * told.messages_sent - told.wire_bytes_sent);
+    const std::uint64_t unsent = told.payload_bytes_sent + 4 * told.messages_sent - told.wire_bytes_sent;
+    EXPECT_LE(farewell.bytes_cut, unsent);
+    EXPECT_GT(farewell.bytes_cut + question.size(), unsent)
+        << "the rest of one frame may be with io_uring, unanswered: unacknowledged, not cut";
 }
 
 TEST_P(Stopping, WithADeadlineThatIsOverStillReturns) {
