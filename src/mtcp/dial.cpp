@@ -118,13 +118,15 @@ private:
 /// Whom to look for before connecting to `where`; nobody, when memory isn't wanted or can't be shared.
 acquaintance beside(const io::endpoint& where, const worker& host, sharing wanted, const beside_tcp& beside) {
     if (wanted == sharing::off || !host.loop().has_descriptors()) return {};
-    return acquaintance_at(where, beside.trusted_user);
+    auto whom = acquaintance_at(where, beside.trusted_user);
+    whom.or_nobody = wanted == sharing::required;
+    return whom;
 }
 
 result<acquaintance> acquaintance_named(const address& what, const beside_tcp& beside) {
     auto place = meeting_place_named(what.path);
     if (!place) return failure(place.error());
-    return acquaintance{.places = {*place}, .address = what.text(), .trusted_user = beside.trusted_user};
+    return acquaintance{.places = {*place}, .address = what.text(), .trusted_user = beside.trusted_user, .or_nobody = true};
 }
 
 constexpr std::string_view not_of_this_host = "the server is not on this host";
@@ -196,10 +198,14 @@ task<result<>> dial_one(connection& target, const address& what, std::chrono::na
     if (!found) co_return failure(found.error());
     result<> opened = failure(std::errc::host_unreachable);
     why = not_of_this_host;
+    auto left = static_cast<int>(found->size());
     for (const io::endpoint& endpoint : *found) {
         auto whom = beside(endpoint, where, *sharing, how.beside);
+        const auto now = where.loop().now();
+        const auto share = (due - now) / left--;  // who is waited for as long as there is time takes none of those behind it
         if (whom.places.empty()) continue;
-        task<result<>> meeting = share_memory(target, std::move(whom), due, why);
+        const auto answer_due = whom.or_nobody ? now + share : due;
+        task<result<>> meeting = share_memory(target, std::move(whom), answer_due, why);
         opened = co_await std::move(meeting);
         if (opened) co_return opened;
     }

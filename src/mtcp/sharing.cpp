@@ -27,6 +27,9 @@ constexpr std::chrono::milliseconds longest_look{2};
 /// A listener that answers nothing for so long is busy, or stopped; TCP may still do.
 constexpr std::chrono::seconds patience{1};
 
+/// Where TCP won't do, so long before its time is up it is told why: then whoever runs this ends it without a word.
+constexpr std::chrono::milliseconds last_word = 2 * longest_look;
+
 struct visit {
     base::unique_fd bell;
     shm::peer with{};
@@ -107,7 +110,7 @@ task<result<met>> meet(worker& where, acquaintance whom, std::chrono::nanosecond
     auto visiting = knock(whom, why);
     if (!visiting) co_return failure(visiting.error());
     why.clear();
-    due = std::min(due, where.loop().now() + patience);
+    due = whom.or_nobody ? due - last_word : std::min(due, where.loop().now() + patience);
     std::chrono::nanoseconds step = first_look;
     for (;;) {
         if (auto outcome = look(*visiting, whom, why)) co_return *std::move(outcome);

@@ -32,12 +32,13 @@ struct acquaintance {
     std::vector<io::endpoint> places;  // any of them
     std::string address;               // as the user knows it
     std::optional<unsigned> trusted_user;
+    bool or_nobody = false;  // nothing else would do: no answer is waited for until the time is up
 };
 
 /// Where a listener at `where`, or at every address of this host, would be met; no places when `where` is another host's.
 acquaintance acquaintance_at(const io::endpoint& where, std::optional<unsigned> trusted_user);
 
-/// Meets it, and waits for its answer. `why` says in words what went wrong.
+/// Meets it, and waits for its answer: a second at the most where TCP would do, too, else until just before `due`. `why` says in words what went wrong.
 /// Errors: the kernel's (connection_refused when nobody is there), errc::protocol_violation, std::errc::permission_denied (another user's process
 /// is there), timed_out.
 task<result<met>> meet(worker& where, acquaintance whom, std::chrono::nanoseconds due, std::string& why);

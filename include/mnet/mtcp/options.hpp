@@ -28,8 +28,9 @@ enum class engine : std::uint8_t { automatic, epoll, uring };
 
 /// Whether a client and a server of the same host share memory, in place of the TCP connection that was asked for: a message is then handed
 /// over in place, whatever its size. `automatic` does where both sides can and may: same user (or one that is named), this host, and not too
-/// many clients; else it goes on over TCP, and `client::explain` says why. `required` makes that an error. The environment variable
-/// MNET_SHARED_MEMORY (auto, off, required) says what `automatic` means.
+/// many clients; else it goes on over TCP, and `client::explain` says why: so it does where the server has not answered for a second, because it
+/// is busy or stopped. `required` makes that an error, and waits for the answer until `dial_timeout`, as an address of shm:// does. The environment
+/// variable MNET_SHARED_MEMORY (auto, off, required) says what `automatic` means.
 ///
 /// A message that was read lies in memory that the peer can write: a peer of the same user that breaks its own rules can change it while it
 /// is being read, as it could change this process with a debugger. Who doesn't trust a peer of his own user copies first (`message::to_vector`).
