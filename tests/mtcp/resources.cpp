@@ -1,4 +1,4 @@
-// Descriptors and memory: see resources.hpp.
+// Descriptors, memory, sleep: see resources.hpp.
 #include "resources.hpp"
 
 #include "channel.hpp"
@@ -37,6 +37,12 @@ std::size_t resident_bytes() {
     std::size_t resident_pages = 0;
     std::ifstream("/proc/self/statm") >> total_pages >> resident_pages;
     return resident_pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+
+std::uint64_t voluntary_switches() {
+    rusage used{};
+    if (::getrusage(RUSAGE_SELF, &used) != 0) std::abort();
+    return static_cast<std::uint64_t>(used.ru_nvcsw);
 }
 
 std::size_t raise_descriptor_limit() {

@@ -1,8 +1,9 @@
-// What a process holds of the system's: descriptors, memory; and how to be short of them.
+// What a process holds of the system's and asks of it: descriptors, memory, sleep; and how to be short of descriptors.
 #pragma once
 #include "base/unique_fd.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 namespace mtcp_test {
@@ -28,6 +29,9 @@ inline constexpr bool memory_is_measurable = true;
 #else
 inline constexpr bool memory_is_measurable = true;
 #endif
+
+/// How often threads of this process have gone to sleep.
+std::uint64_t voluntary_switches();
 
 /// Raises the number of descriptors as far as the system lets it; gives how far that is.
 std::size_t raise_descriptor_limit();
