@@ -69,7 +69,9 @@ void end_all(int signal) noexcept {
     for (auto& place : running) {
         const pid_t process = place.load();
         int status = 0;
-        if (process > 0 && !ended_within(process, 2s, status)) ::kill(process, SIGKILL);
+        if (process <= 0 || ended_within(process, 2s, status)) continue;
+        ::kill(process, SIGKILL);
+        ::waitpid(process, &status, 0);  // so that none is left when this process is gone
     }
     constexpr std::string_view clear_line = "\r\x1b[K";
     if (::isatty(STDERR_FILENO) != 0 && ::write(STDERR_FILENO, clear_line.data(), clear_line.size()) < 0) {
