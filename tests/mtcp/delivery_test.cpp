@@ -9,9 +9,11 @@
 #include <cstdlib>
 #include <cstring>
 #include <optional>
+#include <stop_token>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 #include <vector>
 
@@ -24,6 +26,7 @@ using namespace std::chrono_literals;
 
 constexpr mnet::operation soon_enough{.deadline = within(patience)};
 constexpr std::uint64_t window_bytes = std::uint64_t{256} << 10;  // what is sent together
+constexpr std::uint64_t segment_bytes_max = std::uint64_t{64} << 10;
 
 std::uint64_t sum(const mnet::delivery& account) {
     return account.messages_acknowledged + account.messages_unacknowledged + account.messages_unsent;
@@ -80,11 +83,13 @@ TEST_P(Delivery, OfAPeerThatStoppedReadingAndThenResetTheConnectionSaysWhereEach
     while (client.send(pattern(payload))) ++committed;
     std::uint64_t arrived = 0;
     int quiet = 0;
+    const auto is_known = [&](std::uint64_t acknowledged) {  // the kernel may ask at any time whether one more segment fits, and it does
+        if (!is_tcp()) return acknowledged == client.statistics().wire_bytes_sent;
+        return acknowledged >= arrived && acknowledged <= arrived + segment_bytes_max;
+    };
     ASSERT_TRUE(eventually([&] {  // until nothing moves any more
         const std::uint64_t before = std::exchange(arrived, bytes_at_the_peer());
-        quiet = before == arrived && client.delivered().bytes_acknowledged == (is_tcp() ? arrived : client.statistics().wire_bytes_sent)
-                    ? quiet + 1
-                    : 0;
+        quiet = before == arrived && is_known(client.delivered().bytes_acknowledged) ? quiet + 1 : 0;
         return quiet > 1000;
     }));
     peer.reset();
@@ -94,8 +99,8 @@ TEST_P(Delivery, OfAPeerThatStoppedReadingAndThenResetTheConnectionSaysWhereEach
     EXPECT_FALSE(account.complete());
     EXPECT_EQ(sum(account), committed);
     if (is_tcp()) {
-        EXPECT_EQ(account.bytes_acknowledged, arrived);
-        EXPECT_LE(account.messages_acknowledged, arrived / frame_bytes);
+        EXPECT_TRUE(is_known(account.bytes_acknowledged)) << account.bytes_acknowledged << ", and " << arrived << " have arrived";
+        EXPECT_LE(account.messages_acknowledged, account.bytes_acknowledged / frame_bytes);
         EXPECT_GE(account.messages_acknowledged + window_bytes / frame_bytes + 1, arrived / frame_bytes);
     }
     EXPECT_EQ(client.delivered().messages_acknowledged, account.messages_acknowledged) << "and it says so for good";
@@ -302,11 +307,19 @@ TEST_P(HearingOut, AnswersArriveAlthoughTheServerHasInputThatItDoesNotRead) {
     raw_peer peer(network->address());
     peer.send(frame("question"));
     (void)peer.send_what_fits(bytes(100'000));
+    std::jthread talking([&peer](const std::stop_token& over) {  // a peer that is quiet is not heard out for long
+        const bytes more(1000);
+        while (!over.stop_requested()) {
+            (void)peer.send_what_fits(more);
+            std::this_thread::yield();
+        }
+    });
     for (int count = 0; count < answers; ++count) {
         ASSERT_TRUE(peer.receive_message() == pattern(answer_bytes, static_cast<unsigned>(count))) << count;
-        (void)peer.send_what_fits(bytes(1000));
     }
     EXPECT_EQ(peer.receive_to_end(), bytes{});
+    talking.request_stop();
+    talking.join();
     EXPECT_FALSE(peer.was_reset());
     peer.finish();
     EXPECT_TRUE(eventually([&] { return network->statistics().clients == 0; })) << "and then it is gone";
