@@ -267,9 +267,12 @@ TEST_P(ReaderThatIsTooSlow, IsCutOffAndToldToItsHandler) {
         return serve([&told](mnet::client& client) { return flood_on_loop(client, told); }, options);
     }();
     auto client = connect_to(network.address());
-    for (int count = 0; count < 1000; ++count) ASSERT_TRUE(client.send("go"));  // sockets take more with time
-    ASSERT_TRUE(client.flush());
-    if (how() != shape::message) {
+    if (how() == shape::message) {
+        for (int count = 0; count < 1000; ++count) ASSERT_TRUE(client.send("go"));  // sockets take more with time
+        ASSERT_TRUE(client.flush());
+    } else {  // these flood as soon as they accept, and may have cut the client by now
+        (void)client.send("go");
+        (void)client.flush();
         EXPECT_EQ(told.take(), make_error_code(errc::too_slow));
     }
     EXPECT_TRUE(eventually([&] { return network.statistics().clients_too_slow == 1; }));

@@ -4,6 +4,7 @@
 #include "resources.hpp"
 #include "servers.hpp"
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -107,15 +108,18 @@ TEST_P(TlsCrowd, LeavesNoDescriptorAndNoMemoryBehind) {
 
 TEST_P(TlsCrowd, ThatComesTooOftenWaitsAndIsNotRefused) {
     auto network = serve_with({.handshakes_per_second_max = 2});
+    const auto begin = std::chrono::steady_clock::now();
     for (int count = 0; count < 4; ++count) {
         auto client = connect_to(network.address());
         expect_echo(client, "in its turn");
     }
+    // A machine that stalls makes this longer, never shorter; how often accepting paused depends on it.
+    EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(1500))
+        << "each but the first half a second after the last";
     const auto told = network.statistics();
     EXPECT_EQ(told.handshakes, 4U);
     EXPECT_EQ(told.handshakes_failed, 0U);
     EXPECT_EQ(told.clients_refused, 0U);
-    EXPECT_GE(told.handshake_pauses, 3U);
     EXPECT_EQ(told.accept_pauses, 0U);
 }
 

@@ -359,7 +359,7 @@ TEST(TlsReload, HappensByItselfAndKeepsTheOldWhereTheNewIsBad) {
     auto settings = server_with(server_for(files, {.names = {"127.0.0.1"}}));
     auto network = *listen_echo(shape::message, {.address = std::string(anywhere), .tls = settings});
     (void)files.write("other.pem", "no certificate at all");
-    ASSERT_TRUE(eventually([&] { return network.statistics().reloads_failed == 1; }));
+    ASSERT_TRUE(eventually([&] { return network.statistics().reloads_failed >= 1; }));
     EXPECT_NE(network.reload_error().find("other.pem"), std::string::npos) << network.reload_error();
     auto client = connect_to(network.address());
     expect_echo(client, "as before");
