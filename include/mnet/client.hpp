@@ -172,7 +172,7 @@ public:
     std::string_view transport() const noexcept { return transport_->name(); }
     /// Who the peer is, by its verified TLS certificate: its first name. Empty where nobody verified one.
     std::string peer_name() const { return transport_->peer_name(); }
-    /// How its loop talks to the kernel: "epoll".
+    /// How its loop talks to the kernel: "epoll", "uring"; in a simulated world "simulated".
     std::string_view engine() const noexcept { return transport_->engine(); }
     /// Committed and not yet with the kernel, lengths included.
     std::uint64_t unsent_bytes() const noexcept { return transport_->unsent_bytes(); }

@@ -1,5 +1,5 @@
-// The engine interface: one thread's event loop, and how it talks to the kernel. Engines (epoll, simulated) implement it in folders of
-// their own; everything above sees only this.
+// The engine interface: one thread's event loop, and how it talks to the kernel. Engines (epoll, uring, simulated) implement it in folders
+// of their own; everything above sees only this.
 //
 // It is completion-based. A request (accept, connect, receive, send, close) is made once and answered once, by a virtual call on the
 // object that made it, and only from inside `run_once`: so no request recurses into its own answer, and an object may make new

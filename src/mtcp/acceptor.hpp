@@ -1,5 +1,5 @@
-// A worker's listening socket: accepts for the network, and pauses while the process has no descriptor or memory for another client,
-// without spinning: until a client leaves, or a moment has passed.
+// A worker's listening socket: accepts for the network, and pauses, without spinning, until a client leaves or a moment has passed: while the
+// process has no descriptor or memory for another client, or no further TLS handshake may begin (handshakes.hpp).
 #pragma once
 #include "base/timer_wheel.hpp"
 #include "io/loop.hpp"

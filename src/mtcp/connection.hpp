@@ -384,7 +384,7 @@ private:
     outgoing out_;
     incoming in_;
     wait reading_;
-    wait flushing_;  // also: closing
+    wait flushing_;  // also: closing, and waiting for room
     std::unique_ptr<ending> ending_{};
     std::unique_ptr<memory> memory_{};
     std::unique_ptr<secure> secure_{};

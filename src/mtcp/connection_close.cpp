@@ -1,4 +1,4 @@
-// How a connection ends: half-close, draining with a deadline, and the account of what was delivered.
+// How a connection ends: half-close, and draining with a deadline (connection_account.cpp has the account of what was delivered).
 #include "base/assert.hpp"
 #include "io/sockets.hpp"
 #include "mtcp/connection.hpp"

@@ -28,7 +28,7 @@ public:
     newcomer(const newcomer&) = delete;
     newcomer& operator=(const newcomer&) = delete;
 
-    /// It has spoken, or waits, and may shake hands now.
+    /// It has spoken and waited, and may shake hands now.
     virtual void begin() noexcept = 0;
     /// Ends it as too slow: for a crowd behind it.
     virtual void cut() noexcept = 0;

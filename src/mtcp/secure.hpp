@@ -63,8 +63,6 @@ struct secure {
     bool has_ciphertext() const noexcept { return arrived != nullptr && !arrived->empty(); }
     /// Something can be decrypted without the stream.
     bool has_input() const noexcept { return machine.has_plaintext() || (has_ciphertext() && machine.wants_input()); }
-    /// The peer asks and doesn't read: what came waits until what goes has left.
-    bool is_stalled() const noexcept { return has_ciphertext() && !machine.wants_input(); }
     bool has_output() const noexcept { return (leaving != nullptr && !leaving->empty()) || machine.has_output(); }
 
     /// The handshake is, however it ended.

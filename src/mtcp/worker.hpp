@@ -129,7 +129,7 @@ public:
     }
     /// Brings the ledger up to what the loop and the pool have done.
     void tell_costs() noexcept;
-    /// Called when a connection has left; for an acceptor that waits for a descriptor.
+    /// Called when a connection has left, or a client that is parked; for an acceptor that waits for a descriptor, memory, or a handshake's place.
     void on_leave(std::move_only_function<void()> call) noexcept { on_leave_ = std::move(call); }
 
     /// Tells its connections to end, evenly from `begin` on, over `over`; cuts at `due` what is left.

@@ -2,7 +2,7 @@
 // client and writer as long as they last, and virtual calls for when they are used up. For those who write a transport; users
 // have `client`.
 //
-// Thread: the client's, but for `request_close`.
+// Thread: the client's, but for `close`.
 #pragma once
 #include <mnet/error.hpp>
 #include <mnet/operation.hpp>
