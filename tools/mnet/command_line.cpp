@@ -23,7 +23,7 @@ namespace {
 constexpr auto main_examples = R"(Examples:
   mnet serve --echo                        serve on localhost:5050 until Ctrl-C
   mnet send localhost:5050 "hello"         send a message, print the reply
-  mnet bench table                         13 sizes, beside plain sockets
+  mnet bench table                         15 sizes, in shared memory and over TCP, beside plain sockets
   mnet cert server localhost               a certificate for TLS, after `mnet cert ca`
 
 `mnet COMMAND --help` says more; so does mnet(1).
@@ -43,7 +43,7 @@ Examples:
 constexpr auto send_examples =
     R"(Every TEXT is a message; without one, every line of stdin is. Each reply is printed on a line, in the order
 of the messages; with --json as {"reply": "..."}, and at the end {"sent": .., "replies": .., "lost": ..,
-"elapsed_ns": ..}. While stdin stays open, what the server sends unasked is printed too.
+"elapsed_ns": .., "transport": ".."}. While stdin stays open, what the server sends unasked is printed too.
 
 Examples:
   mnet send localhost:5050 "hello" "world"
@@ -52,7 +52,8 @@ Examples:
   mnet send unix:///run/user/1000/log.sock --no-reply --size 1K --count 100000)";
 
 constexpr auto bench_examples = R"(Works:
-  table      the original's 13 sizes from 0 B to 16 KiB: one connection, one way
+  table      15 sizes from 0 B to 1 MiB, in shared memory and over TCP: one connection, one way; with another
+             --transport, TLS, or a server elsewhere the original's 13 sizes, to 16 KiB
   stream     the same for sizes of your choice
   pingpong   one message there and back at a time: percentiles of the round trip
   echo       round trips over --clients connections, --depth in flight on each
@@ -163,7 +164,8 @@ void add_dead_after(CLI::App& app, std::optional<std::chrono::nanoseconds>& targ
 
 void describe_serve(CLI::App& app, serve_options& options) {
     app.footer(serve_examples);
-    app.add_option("ADDRESS", options.address, "host:port, [v6]:port, unix:///path or unix://@name; port 0: any free one [localhost:5050]")
+    app.add_option("ADDRESS", options.address,
+                   "host:port, [v6]:port, tls://host:port, unix:///path, unix://@name or shm://name; port 0: any free one [localhost:5050]")
         ->type_name("");
     describe_service(app, options);
     add_choice<handler_shape>(
@@ -194,7 +196,7 @@ void describe_serve(CLI::App& app, serve_options& options) {
 
 void describe_send(CLI::App& app, send_options& options) {
     app.footer(send_examples);
-    app.add_option("ADDRESS", options.address, "host:port, [v6]:port, tls://host:port, unix:///path or unix://@name")
+    app.add_option("ADDRESS", options.address, "host:port, [v6]:port, tls://host:port, unix:///path, unix://@name or shm://name")
         ->type_name("")
         ->required();
     app.add_option("TEXT", options.texts, "messages; without any, the lines of stdin")->type_name("");
