@@ -54,8 +54,10 @@ result<> mailbox::post(posted_message message) {
     while (finds_no_room()) {
         if (auto met = meet_bound(message->size()); !met) return met;
     }
-    posted_bytes_ += cost(message);
-    posts_.push_back({.message = std::move(message), .before = std::exchange(behind_, {})});
+    const std::size_t bytes = cost(message);
+    posts_.push_back({.message = std::move(message), .before = behind_});
+    behind_ = {};
+    posted_bytes_ += bytes;
     ring_once(std::move(lock));
     return {};
 }
@@ -101,14 +103,14 @@ std::uint32_t mailbox::answered() {
     return std::exchange(refused_, 0);
 }
 
-/// Takes the oldest out, of at least one.
+/// Takes the oldest out, of at least one. Its place stays, for `put_back`.
 posted_message mailbox::first() {
-    posted_message oldest = std::move(posts_[taken_++].message);
-    posted_bytes_ -= cost(oldest);
     if (taken_ >= compact_from && taken_ * 2 >= posts_.size()) {
         posts_.erase(posts_.begin(), posts_.begin() + static_cast<std::ptrdiff_t>(taken_));
         taken_ = 0;
     }
+    posted_message oldest = std::move(posts_[taken_++].message);
+    posted_bytes_ -= cost(oldest);
     return oldest;
 }
 
@@ -125,17 +127,19 @@ mailbox::post_taken mailbox::take() {
 
 void mailbox::put_back(posted_message message) {
     const std::scoped_lock lock(mutex_);
+    if (shut_) return;
     posted_bytes_ += cost(message);
-    if (taken_ == 0) {
-        posts_.insert(posts_.begin(), post_taken{.message = std::move(message)});
-    } else {
-        posts_[--taken_] = {.message = std::move(message)};
-    }
+    posts_[--taken_] = {.message = std::move(message)};
 }
 
 bool mailbox::close_requested() const {
     const std::scoped_lock lock(mutex_);
     return close_requested_;
+}
+
+bool mailbox::is_shut() const {
+    const std::scoped_lock lock(mutex_);
+    return shut_;
 }
 
 void mailbox::shut() {

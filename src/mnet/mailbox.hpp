@@ -32,7 +32,7 @@ public:
     bell(const bell&) = delete;
     bell& operator=(const bell&) = delete;
     virtual ~bell() = default;
-    virtual void ring(std::shared_ptr<mailbox> box) = 0;
+    virtual void ring(std::shared_ptr<mailbox> box) noexcept = 0;
 };
 
 class mailbox : public std::enable_shared_from_this<mailbox> {
@@ -72,15 +72,23 @@ public:
     /// The oldest post.
     post_taken take();
 
-    /// A post that could not be sent yet goes back to the front.
+    /// A post that could not be sent yet goes back to the front: the one that was taken last. Takes no memory.
     void put_back(posted_message message);
 
     void set_policy(at_bound policy);
 
     bool close_requested() const;
+    bool is_shut() const;
 
     /// No post is taken any more; what waited is dropped.
     void shut();
+
+    /// The bell's, under its own lock: a mailbox that rang waits in a list there, once.
+    struct rung {
+        std::shared_ptr<mailbox> next{};
+        bool waits = false;
+    };
+    rung at_bell{};
 
 private:
     result<> meet_bound(std::size_t payload_bytes);

@@ -31,10 +31,7 @@ connection::~connection() {
     handler_.reset();
     if (role_ == role::served) std::destroy_at(&client_);
     if (role_ == role::served) worker_.network()->forget(*this);
-    if (box_) {
-        box_->owner = nullptr;
-        box_->shut();
-    }
+    if (box_) forget_box();
     static_cast<base::list_hook<borrower_tag>&>(*this).unlink();
     worker_.leave(*this);
 }
@@ -349,6 +346,11 @@ void connection::borrow() noexcept {
     if (!worker_.is_private()) worker_.borrowed(*this);
 }
 
+bool connection::message_is_in_use() const noexcept {
+    const bool held = phase_ == phase::open || handler_running_ || (role_ == role::owned && !released_);
+    return shape_ != shape::messages && held && !reading_.active();
+}
+
 void connection::settle() noexcept {
     push();
     while (posts_waiting_ && !sending_ && phase_ == phase::open && out_.half_left() && !send.writer_open) {
@@ -356,9 +358,7 @@ void connection::settle() noexcept {
         push();
     }
     out_.settle();
-    // A coroutine that waits for something else than input may still use its message.
-    const bool message_in_use = shape_ != shape::messages && phase_ == phase::open && !reading_.active();
-    if (!message_in_use) in_.settle();
+    if (!message_is_in_use()) in_.settle();
     if (secure_) settle_ciphertext();
     if (begun_ == nullptr && is_inside_a_frame()) watch_frame();
     publish();

@@ -89,8 +89,9 @@ public:
     void serve() noexcept;
     void serve_blocking() noexcept;
 
-    /// The end of a connection that never opened.
+    /// The end of a connection that never opened; or of one that nobody can serve.
     void let_go() noexcept;
+    void leave_unserved(std::error_code why) noexcept;
 
     /// Whose stream it is, for who watches an engine.
     static connection& of(io::stream& stream) noexcept { return static_cast<connection&>(stream); }
@@ -102,12 +103,8 @@ public:
     /// Neither closing nor failed on its way out: what is committed is sent or unsent.
     bool sends() const noexcept { return phase_ == phase::open && !output_failure_; }
     /// The bound on `unsent_bytes`; how many messages these are walks all of them.
-    std::size_t unsent_bytes_max() const noexcept {
-        return std::max(limits_in_force().unsent_bytes_max, returns() ? dialed_->again->how.buffer_bytes_max : 0);
-    }
-    std::uint64_t unsent_messages() const noexcept {
-        return out_.unsent_messages() + (returns() ? dialed_->again->kept.held().messages : 0);
-    }
+    std::size_t unsent_bytes_max() const noexcept;
+    std::uint64_t unsent_messages() const noexcept;
 
     /// Its mailbox, made at the first call. From any thread, under the lock of the network's register where there is one.
     const std::shared_ptr<connection_box>& make_box();
@@ -209,6 +206,8 @@ private:
     void push() noexcept;
     void let_the_peer_catch_up() noexcept;
     void deliver_posts() noexcept;
+    std::error_code commit_posts() noexcept;
+    void forget_box() noexcept;
     void output_failed(std::error_code why) noexcept;
     void go_on_later() noexcept;
     void borrow() noexcept;
@@ -216,6 +215,8 @@ private:
     bool is_mine() noexcept;
     void publish() noexcept;
     void withdraw_receive() noexcept;
+    /// Of who reads by himself, and waits for something else than input: until his next read, whatever becomes of the connection.
+    bool message_is_in_use() const noexcept;
     bool is_inside_a_frame() const noexcept { return !receive.empty() || (secure_ && secure_->has_ciphertext()); }
     void watch_frame() noexcept;
     void unwatch_frame() noexcept;
@@ -305,6 +306,9 @@ private:
     bool tells_writers() const noexcept;
     void tell_waits(std::error_code why) noexcept;
     bool goes_away() noexcept;
+    bool keeps_message() noexcept;
+    void leave_memory() noexcept;
+    void let_go_of_message() noexcept;
     void drain_input() noexcept;
     void go_away() noexcept;
     bool lost_to_reader() noexcept;
@@ -335,11 +339,7 @@ private:
     void drain() noexcept;
     void leave_stream() noexcept;
     std::uint64_t unacknowledged() const noexcept;
-    std::uint64_t committed_bytes() const noexcept {
-        const std::uint64_t before = dialed_ ? dialed_->placed_bytes : 0;
-        const std::uint64_t in_memory = memory_ ? memory_->placed_bytes + (is_away() ? 0 : memory_->out.unkept_bytes(send.next)) : 0;
-        return out_.committed_bytes() + before + in_memory + (returns() ? dialed_->again->kept.held().bytes : 0);
-    }
+    std::uint64_t committed_bytes() const noexcept;
     void write_refused() noexcept;
     observed as_observed() const noexcept;
     std::string text_of_peer() const noexcept;

@@ -24,6 +24,20 @@ std::uint64_t frames_in(std::span<const std::byte> bytes) noexcept {
 
 }  // namespace
 
+std::size_t connection::unsent_bytes_max() const noexcept {
+    return std::max(limits_in_force().unsent_bytes_max, returns() ? dialed_->again->how.buffer_bytes_max : 0);
+}
+
+std::uint64_t connection::unsent_messages() const noexcept {
+    return out_.unsent_messages() + (returns() ? dialed_->again->kept.held().messages : 0);
+}
+
+std::uint64_t connection::committed_bytes() const noexcept {
+    const std::uint64_t before = dialed_ ? dialed_->placed_bytes : 0;
+    const std::uint64_t in_memory = memory_ ? memory_->placed_bytes + (is_away() ? 0 : memory_->out.unkept_bytes(send.next)) : 0;
+    return out_.committed_bytes() + before + in_memory + (returns() ? dialed_->again->kept.held().bytes : 0);
+}
+
 /// How many bytes of the queue the peer may have read although they do not count as sent: those of a send that is not answered yet, and of TLS
 /// those in a block of records that left in part.
 std::size_t connection::maybe_left() const noexcept {

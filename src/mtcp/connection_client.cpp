@@ -181,10 +181,9 @@ result<> connection::fill_now() noexcept {
     }
     if (secure_) return fill_with_plaintext();
     const auto room = lend();
-    const result<std::size_t> bytes =
-        room.empty() ? result<std::size_t>(failure(std::errc::not_enough_memory)) : worker_.loop().try_receive(*this, room);
+    if (room.empty()) return failure(std::errc::not_enough_memory);
+    const result<std::size_t> bytes = worker_.loop().try_receive(*this, room);
     if (!bytes && bytes.error() == std::errc::resource_unavailable_try_again) return failure(errc::no_data_yet);
-    if (!bytes && bytes.error() == std::errc::not_enough_memory) return failure(bytes.error());
     take_input(bytes);
     return {};
 }
@@ -192,6 +191,7 @@ result<> connection::fill_now() noexcept {
 result<> connection::try_fill() noexcept {
     if (!returns()) return try_fill_here();
     own();
+    let_go_of_message();
     const auto filled = is_away() ? failure(close_reason_) : try_fill_here();
     return filled || filled.error() == errc::no_data_yet ? filled : look_through(filled.error());
 }
@@ -221,6 +221,7 @@ result<> connection::try_fill_here() noexcept {
 result<> connection::fill(const operation& op) noexcept {
     if (!returns() || !worker_.is_private()) return fill_here(op);
     own();
+    let_go_of_message();
     const auto due = op.deadline.from(worker_.loop().now());
     const auto filled = is_away() ? failure(close_reason_) : fill_here(op);
     return filled ? filled : read_through(filled.error(), due, op.stop);
@@ -298,6 +299,7 @@ bool connection::start_fill(std::coroutine_handle<> waiting, const operation& op
         reading_.set_outcome(filled ? std::error_code{} : filled.error());
         return false;
     }
+    let_go_of_message();
     if (is_away() && !worker_.stopping()) return reading_.begin(worker_, waiting, op);
     const bool turn_is_over = decoder.ready(receive);
     if (turn_is_over && is_stopping()) {  // what has arrived is read to its end
@@ -311,10 +313,11 @@ bool connection::start_fill(std::coroutine_handle<> waiting, const operation& op
     if (const std::error_code reason = turn_is_over ? std::error_code{} : why_no_more()) {
         if (reason == errc::reconnected) {
             (void)tell_return();
-        } else if (!worker_.stopping() && goes_away()) {
+        } else if (!worker_.stopping() && goes_away() && is_away()) {
             return reading_.begin(worker_, waiting, op);
         }
-        reading_.set_outcome(is_away() ? std::make_error_code(std::errc::operation_canceled) : reason);
+        const std::error_code why = phase_ > phase::open ? close_reason_ : reason;  // who flushed, and was told first, may have closed it
+        reading_.set_outcome(is_away() ? std::make_error_code(std::errc::operation_canceled) : why);
         return false;
     }
     if (is_stopping()) {

@@ -151,7 +151,7 @@ void connection::drain() noexcept {
 /// The end of the stream, whatever was reached.
 void connection::leave_stream() noexcept {
     if (phase_ >= phase::closing) return;
-    const bool was_open = phase_ != phase::opening && !is_shaking_hands();
+    const bool was_open = phase_ != phase::opening && (!secure_ || secure_->greeted);
     if (was_open) {
         if (phase_ == phase::open && make_ending() != nullptr) {  // cut: nobody will read any more
             heard_in_vain(unread_bytes());
@@ -183,6 +183,12 @@ void connection::leave_stream() noexcept {
     reading_.finish(worker_, close_reason_);
 }
 
+void connection::leave_unserved(std::error_code why) noexcept {
+    const turn turn(worker_);
+    close_reason_ = why;
+    leave_stream();
+}
+
 void connection::closed() noexcept {
     phase_ = phase::closed;
     sending_ = false;
@@ -192,7 +198,7 @@ void connection::closed() noexcept {
     }
     count_unsent();
     if (secure_) secure_->drop();
-    if (!handler_running_) in_.drop();
+    if (!message_is_in_use()) in_.drop();
     const bool unused = role_ == role::served ? !handler_running_ : released_;
     if (unused) {
         let_go();
@@ -232,13 +238,14 @@ void connection::stop() noexcept {
 
 delivery connection::close(const operation& op) noexcept {
     if (!is_mine()) {
-        (void)worker_.mail()->post([&host = worker_, id = id_] { host.close_member(id); });
+        worker_.mail()->post_patiently([&host = worker_, id = id_] { host.close_member(id); });
         return {.pending = true};
     }
     own();
     if (is_away()) {
-        const delivery account = stay_away(make_error_code(errc::already_closed));
-        while (worker_.is_private() && phase_ == phase::closing) worker_.loop().run_once(io::never);
+        const bool here = worker_.is_private();
+        const delivery account = stay_away(make_error_code(errc::already_closed));  // on a loop, who is told may let go of it
+        while (here && phase_ == phase::closing) worker_.loop().run_once(io::never);
         return account;
     }
     if (phase_ >= phase::closing || phase_ == phase::opening) return told();

@@ -59,11 +59,7 @@ client_statistics connection::statistics() const noexcept {
         now.payload_bytes_dropped = overload_->payload_bytes_dropped;
         now.gaps = overload_->gaps;
     }
-    if (dialed_) {
-        now.messages_received += dialed_->messages_received;
-        now.payload_bytes_received += dialed_->payload_bytes_received;
-        now.reconnects = dialed_->reconnects;
-    }
+    if (dialed_) now.reconnects = dialed_->reconnects;
     return now;
 }
 
@@ -74,7 +70,7 @@ network_statistics connection::loop_statistics() noexcept {
 
 std::shared_ptr<mnet::detail::mailbox> connection::box() {
     auto made = worker_.network() != nullptr ? worker_.network()->box_of(*this) : make_box();
-    if (phase_ > phase::open) made->shut();
+    if (phase_ > phase::open && !is_away()) made->shut();
     return made;
 }
 

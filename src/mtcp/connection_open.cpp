@@ -70,19 +70,18 @@ void connection::start_over() noexcept {
     if (phase_ == phase::opening) return;
     MNET_ASSERT(phase_ == phase::closed, "a connection starts over when its stream is gone");
     in_.drop();
-    if (memory_) dialed_->placed_bytes += memory_->placed_bytes;
-    memory_.reset();
+    if (memory_) leave_memory();
     secure_.reset();
-    dialed_->messages_received += decoder.messages();
-    dialed_->payload_bytes_received += decoder.payload_bytes();
+    dialed_->messages_received = decoder.messages();
     ending_.reset();
-    decoder = wire::decoder(decoder.message_bytes_max());
+    decoder.restart();
     turn_ends_at = ~std::uint64_t{0};
     {
         const kept_messages::aside aside(kept());
         out_.reopen();
     }
-    half_closed_ = paused_ = sending_ = was_met_ = false;
+    half_closed_ = paused_ = sending_ = was_met_ = posts_waiting_ = false;
+    if (box_ && box_->is_shut()) forget_box();  // it was closed: its peers stay so, and others may be made
     phase_ = phase::opening;
 }
 

@@ -48,10 +48,35 @@ bool connection::goes_away() noexcept {
     const bool input_lost = input_end_ && input_end_ != errc::reconnected;
     if (phase_ != phase::open || released_ || (!input_lost && !output_failure_)) return false;
     if (input_end_ == errc::protocol_violation) return false;
+    if (!reading_.active() && !keeps_message()) return false;
     if (!input_end_) drain_input();
     if (decoder.ready(receive)) return false;  // or refused, for good
     go_away();
     return true;
+}
+
+/// The message that was read last is in use until the next read, and what is read from here on must not overwrite it. False: no memory for that.
+bool connection::keeps_message() noexcept {
+    reconnecting& again = *dialed_->again;
+    if (again.holds(decoder.messages())) return true;
+    base::block* const block = in_.part_with_read();
+    if (block == nullptr && in_.holds_memory()) return false;
+    again.let_go_of_message();
+    again.in_use.number = decoder.messages();
+    again.in_use.block = block;
+    return true;
+}
+
+/// The same of memory that a message may lie in.
+void connection::leave_memory() noexcept {
+    dialed_->placed_bytes += memory_->placed_bytes;
+    if (returns() && dialed_->again->holds(decoder.messages())) dialed_->again->in_use.shared = std::move(memory_);
+    memory_.reset();
+}
+
+/// Its user reads on.
+void connection::let_go_of_message() noexcept {
+    if (returns()) dialed_->again->let_go_of_message();
 }
 
 /// Nothing leaves any more: what has arrived is still to be read.
@@ -75,7 +100,7 @@ void connection::go_away() noexcept {
     again.lost_at = now;
     again.why = close_reason_ = output_failure_ ? output_failure_ : why_no_more();
     again.last_try = {};
-    if (decoder.messages() > 0 || now - again.opened_at >= again.how.delay_max) again.tries = 0;
+    if (decoder.messages() > dialed_->messages_received || now - again.opened_at >= again.how.delay_max) again.tries = 0;
     if (!output_failure_) keep_unsent();
     leave_stream();
     again.lost(told(), std::exchange(again.moved, {}));
@@ -118,6 +143,10 @@ task<void> connection::come_back(connection& self) {
     do {
         pause nap(self.worker_, again.next_delay(self.worker_.loop()));
         co_await nap;
+        while (self.send.writer_open && !again.kept.lends()) {  // in the queue of the connection that was, which goes with the next
+            pause moment(self.worker_, a_moment);
+            co_await moment;
+        }
         try {
             task<result<>> dialing = dial(self, self.dialed_->address, self.dialed_->span, self.dialed_->how);
             const result<> dialed = co_await std::move(dialing);
@@ -264,7 +293,7 @@ result<> connection::flush_through(const operation& op) noexcept {
 /// Room for a message that no stream takes at present.
 result<> connection::room_meanwhile(std::size_t payload_bytes) noexcept {
     if (payload_bytes > decoder.message_bytes_max()) return failure(errc::message_too_large);
-    if (worker_.is_private() && is_away() && !send.writer_open) {  // a program that only writes has it come back, too
+    if (worker_.is_private() && is_away() && !send.writer_open && !pacing_) {  // a program that only writes has it come back, too
         worker_.loop().run_once(worker_.loop().now());
         if (!writes_wait()) return tells_writers() ? tell_return() : room_for(payload_bytes);
     }

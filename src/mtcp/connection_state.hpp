@@ -46,7 +46,7 @@ protected:
     bool unix_ : 1 = false;
     bool was_met_ : 1 = false;
     bool handler_running_ : 1 = false;  // coroutine or blocking; until its end the connection stays
-    bool pacing_ : 1 = false;           // the loop runs inside of a write
+    bool pacing_ : 1 = false;           // a write runs the loop, or must not
     bool rung_ : 1 = false;             // the mailbox is there, and was used
     bool waits_for_room_ : 1 = false;   // who waits for a flush, waits for that
     std::error_code input_end_{};       // why no more bytes come; end_of_stream for a clean end

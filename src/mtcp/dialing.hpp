@@ -23,9 +23,8 @@ struct dialing {
     std::unique_ptr<worker> own_worker{};
     std::unique_ptr<reconnecting> again{};  // of one that returns by itself
     std::uint64_t reconnects = 0;
-    std::uint64_t messages_received = 0;  // these three: before the last reconnect
+    std::uint64_t messages_received = 0;  // these two: before the last reconnect
     std::uint64_t placed_bytes = 0;
-    std::uint64_t payload_bytes_received = 0;
     std::uint64_t messages_before = 0;  // committed, and none of the present stream's
     std::uint64_t wire_bytes_before = 0;
 };

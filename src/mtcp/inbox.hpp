@@ -25,20 +25,29 @@ public:
     /// False when the loop is gone; `what` is destroyed then.
     bool post(call what);
 
+    /// The same, from another thread than the loop's: without memory it waits until there is some, or until the loop has emptied the inbox.
+    void post_patiently(call what) noexcept;
+
     /// Wakes the loop, with nothing to run.
     void nudge() noexcept;
 
-    void ring(std::shared_ptr<mnet::detail::mailbox> box) override;
+    void ring(std::shared_ptr<mnet::detail::mailbox> box) noexcept override;
 
     bool has_calls() const noexcept { return has_calls_.load(std::memory_order_relaxed); }
     void run();
     void shut() noexcept;
 
 private:
+    bool is_empty() const noexcept { return calls_.empty() && rung_first_ == nullptr; }
+    void wake_from(bool empty) noexcept;
+    std::shared_ptr<mnet::detail::mailbox> next_of(std::shared_ptr<mnet::detail::mailbox>& list) noexcept;
+
     std::mutex mutex_{};
     io::loop* loop_;
     std::vector<call> calls_{};
-    std::vector<call> running_{};
+    std::vector<call> spare_{};  // its room is the next one's
+    std::shared_ptr<mnet::detail::mailbox> rung_first_{};
+    mnet::detail::mailbox* rung_last_ = nullptr;
     std::atomic<bool> has_calls_ = false;
 };
 

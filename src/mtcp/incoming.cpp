@@ -95,6 +95,20 @@ void incoming::settle() noexcept {
     }
 }
 
+base::block* incoming::part_with_read() noexcept {
+    const bool read_here = block_ != nullptr && window_.begin >= block_->data() && window_.begin <= block_->data() + block_->capacity;
+    const std::size_t bytes = read_here ? window_.size() : 0;
+    base::block* const target = bytes > 0 ? pool_.acquire(bytes) : nullptr;
+    if (bytes > 0 && target == nullptr) return nullptr;
+    if (bytes > 0) std::memcpy(target->data(), window_.begin, bytes);
+    if (target != nullptr) {
+        window_ = {.begin = target->data(), .end = target->data() + bytes};
+    } else if (read_here) {
+        window_ = {};
+    }
+    return std::exchange(block_, target);
+}
+
 void incoming::drop() noexcept {
     pool_.release(std::exchange(block_, nullptr));
     window_ = {};

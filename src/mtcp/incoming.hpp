@@ -35,6 +35,9 @@ public:
     /// Forgets what was not read.
     void drop() noexcept;
 
+    /// Gives away the block that messages were read from; what was not read moves to another. Nullptr where there is none, or no memory.
+    base::block* part_with_read() noexcept;
+
 private:
     bool move_to(base::block* target) noexcept;
     bool fits(std::size_t frame_bytes) const noexcept;

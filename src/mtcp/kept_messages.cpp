@@ -58,6 +58,7 @@ result<kept_messages::slice*> kept_messages::slice_for(std::size_t frame_bytes, 
 
 result<> kept_messages::make_room(std::size_t frame_bytes, std::chrono::nanoseconds now) noexcept {
     MNET_ASSERT(!window_.writer_open, "commit or discard a writer before the next write");
+    pool_.release(std::exchange(outlived_, nullptr));
     seal();
     const auto found = slice_for(frame_bytes, now);
     if (!found) {
@@ -118,9 +119,21 @@ message_count kept_messages::drop_old(std::chrono::nanoseconds now) noexcept {
 message_count kept_messages::drop_all() noexcept {
     seal();
     const message_count gone = sealed_;
-    if (std::exchange(lent_, false)) window_.next = window_.limit = nullptr;
+    if (std::exchange(lent_, false)) {
+        window_.next = window_.limit = nullptr;
+        if (window_.writer_open) {
+            outlived_ = slices_.back().block;
+            slices_.pop_back();
+        }
+    }
     while (!slices_.empty()) (void)drop_first();
+    sealed_ = {};
     return gone;
+}
+
+kept_messages::~kept_messages() {
+    (void)drop_all();
+    pool_.release(outlived_);
 }
 
 void kept_messages::hand_over(outgoing& target) noexcept {

@@ -27,7 +27,7 @@ public:
     kept_messages(mnet::detail::send_window& window, base::block_pool& pool, std::size_t bytes_max, std::chrono::nanoseconds age_max);
     kept_messages(const kept_messages&) = delete;
     kept_messages& operator=(const kept_messages&) = delete;
-    ~kept_messages() { (void)drop_all(); }
+    ~kept_messages();
 
     /// What it holds, with what was committed into its window.
     message_count held() const noexcept;
@@ -35,11 +35,15 @@ public:
     /// Makes the window hold a frame. Errors: errc::would_block (the bound), std::errc::not_enough_memory.
     result<> make_room(std::size_t frame_bytes, std::chrono::nanoseconds now) noexcept;
 
-    /// Keeps a copy of a frame; not while its window is lent. Errors: as `make_room`.
+    /// Keeps a copy of a frame. Errors: as `make_room`.
     result<> keep(std::span<const std::byte> frame, std::chrono::nanoseconds now) noexcept;
+
+    /// Whether the window lies here, and an open writer with it.
+    bool lends() const noexcept { return lent_; }
 
     /// Drops what is too old, but for what is in the window's block while a writer is open there; gives how much that was.
     message_count drop_old(std::chrono::nanoseconds now) noexcept;
+    /// Drops all; what a writer is open in stays until it is committed, in vain.
     message_count drop_all() noexcept;
 
     /// Takes the window back, and queues all that it holds. Not while a writer is open.
@@ -78,6 +82,7 @@ private:
     std::deque<slice> slices_{};
     message_count sealed_{};
     bool lent_ = false;                // the window lies in the last slice
+    base::block* outlived_ = nullptr;  // a writer was open in it when all was dropped
     std::uint64_t messages_seen_ = 0;  // of the window's, when it was lent
 };
 

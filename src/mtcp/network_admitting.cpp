@@ -147,7 +147,7 @@ void network_core::serve_on_thread(worker& where, int handle, met* beside, parke
     worker* const working = own.get();
     const auto no_thread = [&](std::error_code why) {
         where.accounts().add(entry::clients_refused, 1);
-        tell_refused({}, why);
+        fresh->leave_unserved(why);
         const std::scoped_lock lock(mutex_);
         blocking_workers_.remove(working);
     };

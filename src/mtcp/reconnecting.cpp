@@ -2,6 +2,7 @@
 #include "mtcp/reconnecting.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace mnet::inline v1::mtcp::detail {
 
@@ -18,8 +19,8 @@ reconnect_options in_range(reconnect_options options) noexcept {
 }  // namespace
 
 reconnecting::reconnecting(const reconnect_options& options, void* connection, base::timer::function on_end,
-                           mnet::detail::send_window& window, base::block_pool& pool)
-    : how(in_range(options)), kept(window, pool, how.buffer_bytes_max, how.buffer_age_max), end(connection, on_end) {}
+                           mnet::detail::send_window& window, base::block_pool& blocks)
+    : how(in_range(options)), pool(blocks), kept(window, blocks, how.buffer_bytes_max, how.buffer_age_max), end(connection, on_end) {}
 
 std::chrono::nanoseconds reconnecting::next_delay(io::loop& loop) noexcept {
     constexpr unsigned doublings_max = 20;
@@ -37,8 +38,14 @@ void reconnecting::lost(const delivery& account, message_count kept_of_it) noexc
     last.bytes_unread += account.bytes_unread;
     last.bytes_acknowledged += account.bytes_acknowledged;
     last.bytes_unacknowledged += account.bytes_unacknowledged;
-    last.bytes_unsent += account.bytes_unsent - kept_of_it.bytes;
-    last.messages_unsent += account.messages_unsent - kept_of_it.messages;
+    // Without memory for an account, nothing is told of what was unsent.
+    last.bytes_unsent += account.bytes_unsent - std::min(account.bytes_unsent, kept_of_it.bytes);
+    last.messages_unsent += account.messages_unsent - std::min(account.messages_unsent, kept_of_it.messages);
+}
+
+void reconnecting::let_go_of_message() noexcept {
+    pool.release(std::exchange(in_use.block, nullptr));
+    in_use.shared.reset();
 }
 
 void reconnecting::dropped(message_count gone) noexcept {

@@ -9,6 +9,7 @@
 #include "base/timer_wheel.hpp"
 #include "io/loop.hpp"
 #include "mtcp/kept_messages.hpp"
+#include "mtcp/memory.hpp"
 
 #include <mnet/mtcp/options.hpp>
 #include <mnet/statistics.hpp>
@@ -16,13 +17,17 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <system_error>
 
 namespace mnet::inline v1::mtcp::detail {
 
 struct reconnecting {
     reconnecting(const reconnect_options& options, void* connection, base::timer::function on_end, mnet::detail::send_window& window,
-                 base::block_pool& pool);
+                 base::block_pool& blocks);
+    reconnecting(const reconnecting&) = delete;
+    reconnecting& operator=(const reconnecting&) = delete;
+    ~reconnecting() { let_go_of_message(); }
 
     bool keeps() const noexcept { return how.policy == reconnect_policy::buffer; }
 
@@ -32,8 +37,17 @@ struct reconnecting {
         return how.give_up_after.count() > 0 && now - lost_at >= how.give_up_after;
     }
 
-    void lost(const delivery& account, message_count moved) noexcept;
+    void lost(const delivery& account, message_count kept_of_it) noexcept;
     void dropped(message_count gone) noexcept;
+
+    /// The message that was read last is its user's until the next read, and outlives the stream that brought it: where it lies.
+    struct message_in_use {
+        std::uint64_t number = 0;  // of those read; 0: none was
+        base::block* block = nullptr;
+        std::unique_ptr<memory> shared{};
+    };
+    bool holds(std::uint64_t number) const noexcept { return in_use.number == number; }
+    void let_go_of_message() noexcept;
 
     const reconnect_options how;
     bool away = false;
@@ -46,6 +60,8 @@ struct reconnecting {
     std::error_code why{};       // it was lost
     std::error_code last_try{};  // its error; nothing when it succeeded
     delivery last{};
+    base::block_pool& pool;
+    message_in_use in_use{};
     kept_messages kept;
     task<void> work{};  // comes back
     base::timer end;    // of the work, told from the loop: what it resumes may end the work's frame

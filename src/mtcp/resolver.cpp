@@ -89,7 +89,7 @@ result<> resolve_elsewhere(const address& what, std::shared_ptr<inbox> inbox, st
             } catch (const std::bad_alloc&) {
                 told->found = failure(std::errc::not_enough_memory);
             }
-            (void)inbox->post([told = std::move(told)] { told->done(std::move(told->found)); });
+            inbox->post_patiently([told = std::move(told)] { told->done(std::move(told->found)); });
         }).detach();
     } catch (const std::system_error& refused) {
         return failure(refused.code());

@@ -12,6 +12,12 @@ decoder::decoder(std::size_t message_bytes_max) noexcept
     : message_bytes_max_(static_cast<std::uint32_t>(std::min<std::size_t>(message_bytes_max, length_max))),
       refused_from_(message_bytes_max_ + 1) {}
 
+void decoder::restart() noexcept {
+    refused_from_ = message_bytes_max_ + 1;
+    corrupt_ = errc{};
+    messages_before_ = static_cast<std::uint32_t>(messages_);
+}
+
 void decoder::check([[maybe_unused]] const window& bytes) const noexcept {
     MNET_ASSERT(bytes.begin <= bytes.end, "a window does not end before it begins");
     MNET_ASSERT((corrupt_ == errc{}) == (refused_from_ == message_bytes_max_ + 1),
@@ -27,7 +33,7 @@ decoder::verdict decoder::examine(const window& bytes) const noexcept {
     const std::uint32_t length = load_length(bytes.begin);
     if (length > message_bytes_max_) {
         // Behind a message, these bytes may be anything: a stream that was out of step, rather than another protocol.
-        if (messages_ > 0) return {.bytes_missing = 0, .reason = errc::message_too_large};
+        if (static_cast<std::uint32_t>(messages_) != messages_before_) return {.bytes_missing = 0, .reason = errc::message_too_large};
         return {.bytes_missing = 0, .reason = diagnose_first_bytes(std::span<const std::byte, header_bytes>(bytes.begin, header_bytes))};
     }
     MNET_ASSERT(available < header_bytes + length, "a window that holds a whole frame is cut first");

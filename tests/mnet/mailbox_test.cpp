@@ -20,7 +20,7 @@ using mnet::detail::posted_message;
 
 class counting_bell final : public bell {
 public:
-    void ring(std::shared_ptr<mailbox> box) override {
+    void ring(std::shared_ptr<mailbox> box) noexcept override {
         last = std::move(box);
         ++rings;
     }
@@ -91,12 +91,23 @@ TEST_F(Mailbox, GivesWhatWasPutBackFirst) {
     EXPECT_EQ(box->take().message, nullptr);
 }
 
-TEST_F(Mailbox, TakesWhatIsPutBackAfterItWasEmptied) {
+TEST_F(Mailbox, PutsBackInFrontOfWhatCameMeanwhile) {
     ASSERT_TRUE(box->post(message("one")).has_value());
     auto one = box->take().message;
-    EXPECT_EQ(box->take().message, nullptr);
+    ASSERT_TRUE(box->post(message("two")).has_value());
     box->put_back(std::move(one));
     EXPECT_EQ(text_of(box->take().message), "one");
+    EXPECT_EQ(text_of(box->take().message), "two");
+    EXPECT_EQ(box->take().message, nullptr);
+}
+
+TEST_F(Mailbox, PutsNothingBackOnceItIsShut) {
+    ASSERT_TRUE(box->post(message("one")).has_value());
+    auto one = box->take().message;
+    box->shut();
+    EXPECT_TRUE(box->is_shut());
+    box->put_back(std::move(one));
+    EXPECT_EQ(box->take().message, nullptr);
 }
 
 TEST_F(Mailbox, KeepsTheOrderThroughManyPostsAndTakes) {

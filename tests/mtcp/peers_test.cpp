@@ -100,6 +100,28 @@ TEST_P(Peers, TakeMessagesFromManyThreadsAtOnce) {
     EXPECT_EQ(error_of(client.try_read()), errc::no_data_yet);
 }
 
+TEST_P(Peers, KeepTheOrderOfPostsBehindAReaderThatLagsBehind) {
+    constexpr int posts = 60'000;  // more than sockets hold, less than the bound
+    auto network = make_network();
+    auto client = connect_to(network.address());
+    const mnet::peer peer = introduce(client);
+    std::thread poster([&peer] {
+        for (int count = 0; count < posts; ++count) {
+            std::string text = std::to_string(count);
+            text.resize(400, ' ');
+            while (!peer.send(text)) std::this_thread::yield();
+        }
+    });
+    for (int count = 0; count < posts; ++count) {
+        for (int turns = 0; turns < 20; ++turns) std::this_thread::yield();  // slower than they come
+        const auto message = client.read(soon_enough);
+        ASSERT_TRUE(message.has_value()) << message.error().message();
+        ASSERT_EQ(std::stoi(std::string(message->text())), count);
+    }
+    poster.join();
+    EXPECT_TRUE(network.stop(mnet::within(patience)).complete()) << "it hears its network still";
+}
+
 TEST_P(Peers, OutliveTheirClientAndTheirNetwork) {
     mnet::peer peer;
     {

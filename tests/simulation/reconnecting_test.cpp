@@ -1,10 +1,10 @@
 // Clients that return by themselves, in a world where everything can be lost: what they say meanwhile, what arrives, and that whatever does not is
 // accounted for.
-#include <mnet/mnet.hpp>
-#include <mnet/simulation.hpp>
+#include "service.hpp"
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,45 +13,6 @@ namespace mnet {
 namespace {
 
 using namespace std::chrono_literals;
-using mtcp::reconnect_policy;
-using simulation::machine;
-using simulation::world;
-
-constexpr auto home = "127.0.0.1:5050";
-constexpr machine of_the_server{0};
-constexpr machine of_the_client{1};
-
-/// A server that echoes and remembers, and can go and come back.
-struct service {
-    explicit service(world& in) : world_(in) { open(); }
-
-    void open() {
-        network = world_.listen(
-            {.address = home, .dead_after = 5s},
-            [this](client& client, message message) noexcept {
-                heard.emplace_back(message.text());
-                (void)client.send(message.bytes());
-            },
-            of_the_server);
-        EXPECT_TRUE(network) << network.error().message();
-    }
-    void go() { network = failure(errc::already_closed); }
-
-    std::vector<std::string> heard{};
-    result<mtcp::network> network = failure(errc::already_closed);
-
-private:
-    world& world_;
-};
-
-mtcp::connect_options with(reconnect_policy policy) { return {.reconnect = {.policy = policy}, .dead_after = 5s}; }
-
-/// What a read gives: the text, or the error in angle brackets.
-std::string read(client& client, std::chrono::nanoseconds patience = 1h) {
-    const auto message = client.read({.deadline = within(patience)});
-    return message ? std::string(message->text()) : "<" + message.error().message().substr(0, 30) + ">";
-}
-const std::string returned = "<" + make_error_code(errc::reconnected).message().substr(0, 30) + ">";
 
 TEST(Reconnecting, IsToldOnceByAReadAfterAllThatHadArrived) {
     for (const auto policy : {reconnect_policy::fail_fast, reconnect_policy::buffer}) {

@@ -74,6 +74,9 @@ public:
     /// errc::end_of_stream between two frames, errc::truncated inside one, and the reason of a corrupt stream.
     errc end_of_stream(const window& bytes) const noexcept;
 
+    /// As at the beginning, for another stream; the counts go on.
+    void restart() noexcept;
+
     /// Messages cut so far, and the bytes of their payloads: headers not counted.
     std::uint64_t messages() const noexcept { return messages_; }
     std::uint64_t payload_bytes() const noexcept { return payload_bytes_; }
@@ -96,6 +99,7 @@ private:
     std::uint32_t message_bytes_max_;
     std::uint32_t refused_from_;  // message_bytes_max_ + 1; 0 when corrupt, so that even an empty frame leaves the short way through `next`
     errc corrupt_{};
+    std::uint32_t messages_before_ = 0;  // of other streams: the low half tells whether this one has had any
 };
 
 }  // namespace mnet::inline v1::wire
