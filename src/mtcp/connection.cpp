@@ -32,6 +32,7 @@ connection::~connection() {
     if (role_ == role::served) std::destroy_at(&client_);
     if (role_ == role::served) worker_.network()->forget(*this);
     if (box_) forget_box();
+    if (dialed_) worker_.pool().release(dialed_->writers_block);
     static_cast<base::list_hook<borrower_tag>&>(*this).unlink();
     worker_.leave(*this);
 }
@@ -333,7 +334,10 @@ void connection::output_failed(std::error_code why) noexcept {
     }
     output_failure_ = told_apart(why);
     if (secure_) secure_->forget_output();
-    out_.shut();
+    {
+        const kept_messages::aside aside(kept());
+        out_.shut();
+    }
     // One that is gone tells who receives, after what came before. One that had no memory for our bytes (ENOBUFS) stands, and never would.
     if (input_end_ || why == std::errc::connection_reset || why == std::errc::broken_pipe) return;
     input_end_ = output_failure_;
@@ -348,12 +352,12 @@ void connection::borrow() noexcept {
 
 bool connection::message_is_in_use() const noexcept {
     const bool held = phase_ == phase::open || handler_running_ || (role_ == role::owned && !released_);
-    return shape_ != shape::messages && held && !reading_.active();
+    return shape_ != shape::messages && held && !left_ && !reading_.active();
 }
 
 void connection::settle() noexcept {
     push();
-    while (posts_waiting_ && !sending_ && phase_ == phase::open && out_.half_left() && !send.writer_open) {
+    while (posts_waiting_ && !sending_ && sends() && out_.half_left() && !send.writer_open) {
         deliver_posts();
         push();
     }

@@ -4,12 +4,11 @@
 // Between hosts, and between users, the stream carries the frames: as they are, or encrypted (`guard`). Where memory is shared (`share`), they go
 // through that, and the stream is its bell.
 //
-// connection_state.hpp: how far it is; connection.cpp: stream answers; connection_client.cpp: what client asks for;
-// connection_open.cpp, connection_reconnecting.cpp: how a dialed one begins, and returns; connection_close.cpp: draining and the end;
-// connection_account.cpp: what was delivered; connection_looking.cpp, connection_explain.cpp: what can be seen of it;
-// observing.cpp: what is told of it; connection_posts.cpp: what others send; connection_overload.cpp: its bound;
-// connection_begun_frame.cpp: how long a frame may take; connection_memory.cpp, connection_memory_output.cpp: what is different in shared
-// memory; connection_secure.cpp: the same with TLS.
+// connection_state.hpp: how far it is; connection.cpp: stream answers; connection_client.cpp: what client asks for; connection_open.cpp,
+// connection_reconnecting.cpp: how a dialed one begins, and returns; connection_close.cpp: draining and the end; connection_account.cpp: what was
+// delivered; connection_looking.cpp, connection_explain.cpp: what can be seen of it; observing.cpp: what is told of it; connection_posts.cpp: what
+// others send; connection_overload.cpp: its bound; connection_begun_frame.cpp: how long a frame may take; connection_memory.cpp,
+// connection_memory_output.cpp: what is different in shared memory; connection_secure.cpp: the same with TLS.
 #pragma once
 #include "io/loop.hpp"
 #include "mtcp/connection_box.hpp"
@@ -66,7 +65,6 @@ public:
     bool is_shaking_hands() const noexcept;
     bool is_guarded() const noexcept { return secure_ != nullptr; }
     std::string tls_words() const;  // why it failed
-
     /// Takes over the bell and the memory of two processes that have met. A served one's handler runs once the peer has greeted.
     result<> share(met&& with) noexcept;
     bool was_met() const noexcept { return was_met_; }  // `share` was called, whatever came of it
@@ -100,7 +98,7 @@ public:
     worker& host() noexcept { return worker_; }
     const limits& limits_in_force() const noexcept { return dialed_ ? dialed_->bounds : worker_.bounds(); }
     std::size_t marker_frame_bytes() const noexcept { return rules().marker_frame_bytes(); }
-    /// Neither closing nor failed on its way out: what is committed is sent or unsent.
+    /// What is committed is sent, or unsent.
     bool sends() const noexcept { return phase_ == phase::open && !output_failure_; }
     /// The bound on `unsent_bytes`; how many messages these are walks all of them.
     std::size_t unsent_bytes_max() const noexcept;
@@ -258,6 +256,7 @@ private:
     void bell_rang(const result<std::size_t>& bytes) noexcept;
     bool memory_has_news() noexcept;
     void attend_memory() noexcept;
+    void throw_away_memory() noexcept;
     void told_lies() noexcept;
     void output_lost(std::error_code why) noexcept;
     bool take_run() noexcept;
@@ -305,7 +304,7 @@ private:
     bool writes_wait() noexcept;
     bool tells_writers() const noexcept;
     void tell_waits(std::error_code why) noexcept;
-    bool goes_away() noexcept;
+    bool goes_away(bool reads = false) noexcept;
     bool keeps_message() noexcept;
     void leave_memory() noexcept;
     void let_go_of_message() noexcept;
@@ -319,6 +318,7 @@ private:
     void count_kept(delivery& all) noexcept;
     void drop_old() noexcept;
     delivery stay_away(std::error_code reason) noexcept;
+    delivery end_away(std::error_code reason) noexcept;
     result<> tell_return() noexcept;
     result<> read_through(std::error_code why, std::chrono::nanoseconds due, const std::stop_token* stop) noexcept;
     result<> look_through(std::error_code why) noexcept;

@@ -189,9 +189,9 @@ result<> connection::fill_now() noexcept {
 }
 
 result<> connection::try_fill() noexcept {
+    if (returns() || phase_ > phase::open) let_go_of_message();
     if (!returns()) return try_fill_here();
     own();
-    let_go_of_message();
     const auto filled = is_away() ? failure(close_reason_) : try_fill_here();
     return filled || filled.error() == errc::no_data_yet ? filled : look_through(filled.error());
 }
@@ -219,9 +219,9 @@ result<> connection::try_fill_here() noexcept {
 }
 
 result<> connection::fill(const operation& op) noexcept {
+    if (returns() || phase_ > phase::open) let_go_of_message();
     if (!returns() || !worker_.is_private()) return fill_here(op);
     own();
-    let_go_of_message();
     const auto due = op.deadline.from(worker_.loop().now());
     const auto filled = is_away() ? failure(close_reason_) : fill_here(op);
     return filled ? filled : read_through(filled.error(), due, op.stop);
@@ -313,7 +313,7 @@ bool connection::start_fill(std::coroutine_handle<> waiting, const operation& op
     if (const std::error_code reason = turn_is_over ? std::error_code{} : why_no_more()) {
         if (reason == errc::reconnected) {
             (void)tell_return();
-        } else if (!worker_.stopping() && goes_away() && is_away()) {
+        } else if (!worker_.stopping() && goes_away(true) && is_away()) {
             return reading_.begin(worker_, waiting, op);
         }
         const std::error_code why = phase_ > phase::open ? close_reason_ : reason;  // who flushed, and was told first, may have closed it

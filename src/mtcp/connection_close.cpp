@@ -34,7 +34,7 @@ void connection::end(std::error_code reason) noexcept {
 
 void connection::begin_close(std::error_code reason, std::chrono::nanoseconds due, bool renews) noexcept {
     if (is_away()) {
-        (void)stay_away(reason);
+        (void)end_away(reason);
         return;
     }
     if (phase_ != phase::open) {
@@ -213,7 +213,7 @@ void connection::let_go() noexcept {
 }
 
 void connection::cut() noexcept {
-    if (is_away()) (void)stay_away(make_error_code(errc::already_closed));
+    if (is_away()) (void)end_away(make_error_code(errc::already_closed));
     if (phase_ <= phase::draining) leave_stream();
     if (handler_running_) {
         if (!handler_) return;  // a thread's, that nobody can interrupt
@@ -242,9 +242,10 @@ delivery connection::close(const operation& op) noexcept {
         return {.pending = true};
     }
     own();
+    left_ = true;
     if (is_away()) {
         const bool here = worker_.is_private();
-        const delivery account = stay_away(make_error_code(errc::already_closed));  // on a loop, who is told may let go of it
+        const delivery account = end_away(make_error_code(errc::already_closed));  // on a loop, who is told may let go of it
         while (here && phase_ == phase::closing) worker_.loop().run_once(io::never);
         return account;
     }

@@ -95,11 +95,11 @@ void connection::bell_rang(const result<std::size_t>& bytes) noexcept {
 
 /// Whether the memory has something that the connection waits for.
 bool connection::memory_has_news() noexcept {
-    if (phase_ == phase::draining) return memory_->in.has_next() || (sending_ && memory_->out.has_room());
+    if (phase_ == phase::draining) return (!message_is_in_use() && memory_->in.has_next()) || (sending_ && memory_->out.has_room());
     if (phase_ != phase::open || !memory_->greeted) return false;
     if (sending_ && memory_->out.has_room()) return true;
     if (!sending_ && flushing_.active() && unsent_bytes() == 0) return true;
-    if (!sending_ && (paused_ || posts_waiting_) && !send.writer_open && out_.half_left()) return true;
+    if (!sending_ && (paused_ || (posts_waiting_ && sends())) && !send.writer_open && out_.half_left()) return true;
     const bool wants_input = shape_ == shape::messages ? !paused_ && !unfinished_ : reading_.active() && !decoder.ready(receive);
     return wants_input && !input_end_ && memory_->in.has_next();
 }
@@ -125,11 +125,17 @@ bool connection::may_sleep(bool for_input) noexcept {
 
 void connection::woke() noexcept { memory_->segment.wish(shm::for_nothing); }
 
+/// What still comes; but a message that lies there is its user's.
+void connection::throw_away_memory() noexcept {
+    if (message_is_in_use()) return;
+    for (auto bytes = memory_->in.next().bytes; bytes.data() != nullptr; bytes = memory_->in.next().bytes) {
+        ending_->account.bytes_unread += bytes.size();
+    }
+}
+
 void connection::attend_memory() noexcept {
     if (phase_ == phase::draining) {
-        for (auto bytes = memory_->in.next().bytes; bytes.data() != nullptr; bytes = memory_->in.next().bytes) {
-            ending_->account.bytes_unread += bytes.size();  // what still comes is thrown away
-        }
+        throw_away_memory();
         wake_for_room();
         if (memory_->gone) output_lost(memory_->gone);
         if (sending_) push();

@@ -18,6 +18,17 @@ namespace {
 /// How long large messages must have been absent before their pages go back: paging in a MiB anew costs more than sending it.
 constexpr std::chrono::seconds pages_kept{1};
 
+/// What was copied out of memory that the peer can write.
+bool holds_whole_frames(const base::block& copied) noexcept {
+    std::size_t end = 0;
+    while (copied.end - end >= wire::header_bytes) {
+        const std::size_t frame_bytes = wire::header_bytes + wire::load_length(copied.data() + end);
+        if (frame_bytes > copied.end - end) return false;
+        end += frame_bytes;
+    }
+    return end == copied.end;
+}
+
 }  // namespace
 
 /// The short way from one window of the memory to the next, while the peer keeps up. False: nothing has changed, take the long way.
@@ -80,7 +91,14 @@ bool connection::leave_place() noexcept {
     memory_->out.shut();
     send.next = send.limit = nullptr;
     if (overload_) overload_->pass_by();
-    if (queued != nullptr) out_.append(*queued);
+    if (queued == nullptr) return true;
+    if (holds_whole_frames(*queued)) {
+        out_.take_over(*queued);
+    } else {  // the peer wrote over them: that is heard of when the memory is attended to
+        base::delete_block(queued);
+        out_.count_dropped(left);
+        memory_->out.distrust();
+    }
     return true;
 }
 

@@ -78,9 +78,9 @@ void connection::start_over() noexcept {
     turn_ends_at = ~std::uint64_t{0};
     {
         const kept_messages::aside aside(kept());
-        out_.reopen();
+        worker_.pool().release(std::exchange(dialed_->writers_block, out_.reopen()));
     }
-    half_closed_ = paused_ = sending_ = was_met_ = posts_waiting_ = false;
+    half_closed_ = paused_ = sending_ = was_met_ = posts_waiting_ = left_ = false;
     if (box_ && box_->is_shut()) forget_box();  // it was closed: its peers stay so, and others may be made
     phase_ = phase::opening;
 }
@@ -120,6 +120,7 @@ result<> connection::reconnect(std::string_view address) {
         return dialed;
     }
     ++dialed_->reconnects;
+    deliver_posts();
     if constexpr (base::is_planted(base::bug::double_delivery)) {
         if (!unread.empty()) std::ranges::copy(unread, in_.lend(unread.size()).begin());
         in_.received(unread.size());

@@ -26,7 +26,7 @@ void connection::deliver_posts() noexcept {
         end(make_error_code(errc::already_closed));  // its last moment, where nobody holds it any more
         return;
     }
-    if (!rung_ || phase_ > phase::open || is_away()) return;
+    if (!rung_ || phase_ != phase::open || is_away()) return;
     if (const std::uint32_t refused = box_->answered(); refused > 0) {
         counted_.writes_refused += refused;
         worker_.accounts().add(entry::writes_refused, refused);
@@ -35,7 +35,10 @@ void connection::deliver_posts() noexcept {
     pacing_ = true;  // a loop that ran in here would deliver the next posts before this one
     const auto stopped = commit_posts();
     pacing_ = pacing;
-    if (stopped == errc::reconnecting) return;  // they go on with the return
+    if (stopped == errc::reconnecting) {  // they go on with the return
+        if (is_away() && box_->close_requested()) end(make_error_code(errc::already_closed));
+        return;
+    }
     if (stopped == std::errc::not_enough_memory) {
         end(stopped);  // who posted was told that it is on its way
         return;

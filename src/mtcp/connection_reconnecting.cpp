@@ -41,14 +41,15 @@ bool connection::tells_writers() const noexcept { return returns() && !dialed_->
 
 // Going ---------------------------------------------------------------------------------------------------------------------------
 
-/// Leaves a stream that is lost, where a policy says to return and no message of it is left to read. True when the connection is away.
-bool connection::goes_away() noexcept {
+/// Leaves a stream that is lost, where a policy says to return and no message of it is left to read. True when the connection is away. `reads`: the
+/// user asks for the next message, and is through with the last.
+bool connection::goes_away(bool reads) noexcept {
     if (!returns()) return false;
     if (is_away()) return true;
     const bool input_lost = input_end_ && input_end_ != errc::reconnected;
     if (phase_ != phase::open || released_ || (!input_lost && !output_failure_)) return false;
     if (input_end_ == errc::protocol_violation) return false;
-    if (!reading_.active() && !keeps_message()) return false;
+    if (!reads && !reading_.active() && !keeps_message()) return false;
     if (!input_end_) drain_input();
     if (decoder.ready(receive)) return false;  // or refused, for good
     go_away();
@@ -58,7 +59,7 @@ bool connection::goes_away() noexcept {
 /// The message that was read last is in use until the next read, and what is read from here on must not overwrite it. False: no memory for that.
 bool connection::keeps_message() noexcept {
     reconnecting& again = *dialed_->again;
-    if (again.holds(decoder.messages())) return true;
+    if (decoder.messages() == 0 || again.holds(decoder.messages())) return true;
     base::block* const block = in_.part_with_read();
     if (block == nullptr && in_.holds_memory()) return false;
     again.let_go_of_message();
@@ -70,6 +71,8 @@ bool connection::keeps_message() noexcept {
 /// The same of memory that a message may lie in.
 void connection::leave_memory() noexcept {
     dialed_->placed_bytes += memory_->placed_bytes;
+    const bool writer_inside = send.writer_open && !(returns() && dialed_->again->kept.lends());
+    dialed_->writers_memory = writer_inside ? std::move(memory_) : nullptr;
     if (returns() && dialed_->again->holds(decoder.messages())) dialed_->again->in_use.shared = std::move(memory_);
     memory_.reset();
 }
@@ -77,6 +80,9 @@ void connection::leave_memory() noexcept {
 /// Its user reads on.
 void connection::let_go_of_message() noexcept {
     if (returns()) dialed_->again->let_go_of_message();
+    if (phase_ <= phase::open || is_away()) return;
+    left_ = true;
+    in_.drop();
 }
 
 /// Nothing leaves any more: what has arrived is still to be read.
@@ -186,6 +192,7 @@ void connection::tries_ended() noexcept {
 /// Lost for good.
 void connection::give_up() noexcept {
     reconnecting& again = *dialed_->again;
+    if (box_) box_->shut();
     again.dropped(drop_kept());
     close_reason_ = again.last_try;
     if (phase_ == phase::opening) phase_ = phase::closed;
@@ -241,6 +248,12 @@ delivery connection::stay_away(std::error_code reason) noexcept {
     return account;
 }
 
+/// The same for good: its peers end with it.
+delivery connection::end_away(std::error_code reason) noexcept {
+    if (box_) box_->shut();
+    return stay_away(reason);
+}
+
 /// errc::reconnected, once.
 result<> connection::tell_return() noexcept {
     input_end_ = {};
@@ -258,7 +271,7 @@ delivery connection::last_delivery() const noexcept {
 /// A read of a private loop, that has nothing to give by itself.
 result<> connection::read_through(std::error_code why, std::chrono::nanoseconds due, const std::stop_token* stop) noexcept {
     if (why == errc::reconnected) return tell_return();
-    if (!goes_away()) return failure(why);
+    if (!goes_away(true)) return failure(why);
     while (is_away()) {
         if (auto ran = run_until({.stop = stop}, due); !ran) return ran;
     }
@@ -268,7 +281,7 @@ result<> connection::read_through(std::error_code why, std::chrono::nanoseconds 
 /// The same of a look that does not wait.
 result<> connection::look_through(std::error_code why) noexcept {
     if (why == errc::reconnected) return tell_return();
-    if (!goes_away()) return failure(why);
+    if (!goes_away(true)) return failure(why);
     if (worker_.is_private()) worker_.loop().run_once(worker_.loop().now());
     if (is_away()) return failure(errc::no_data_yet);
     return input_end_ == errc::reconnected ? tell_return() : result<>(failure(why_no_more()));
@@ -300,7 +313,7 @@ result<> connection::room_meanwhile(std::size_t payload_bytes) noexcept {
     reconnecting& again = *dialed_->again;
     if (!again.keeps()) return failure(errc::reconnecting);
     const bool shut = output_failure_ && phase_ == phase::open;
-    if (shut && out_.holds_memory() && send.next == nullptr) out_.reopen();  // what a writer of before pointed into
+    if (shut && out_.holds_memory() && send.next == nullptr) worker_.pool().release(out_.reopen());
     if (!shut) drop_old();
     return again.kept.make_room(payload_bytes + wire::header_bytes, worker_.loop().now());
 }

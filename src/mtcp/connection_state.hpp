@@ -47,6 +47,7 @@ protected:
     bool was_met_ : 1 = false;
     bool handler_running_ : 1 = false;  // coroutine or blocking; until its end the connection stays
     bool pacing_ : 1 = false;           // a write runs the loop, or must not
+    bool left_ : 1 = false;             // its user has closed it, or has read its end
     bool rung_ : 1 = false;             // the mailbox is there, and was used
     bool waits_for_room_ : 1 = false;   // who waits for a flush, waits for that
     std::error_code input_end_{};       // why no more bytes come; end_of_stream for a clean end

@@ -1,5 +1,6 @@
 // What a connection has that was dialed; a network's clients go without.
 #pragma once
+#include "mtcp/memory.hpp"
 #include "mtcp/reconnecting.hpp"
 #include "mtcp/secure.hpp"
 #include "mtcp/wait.hpp"
@@ -21,7 +22,9 @@ struct dialing {
     far_end end{};
     std::string why_not_shared{};
     std::unique_ptr<worker> own_worker{};
-    std::unique_ptr<reconnecting> again{};  // of one that returns by itself
+    std::unique_ptr<reconnecting> again{};     // of one that returns by itself
+    base::block* writers_block = nullptr;      // what a writer points into that was open at a reconnect by hand: until the next
+    std::unique_ptr<memory> writers_memory{};  // the same
     std::uint64_t reconnects = 0;
     std::uint64_t messages_received = 0;  // these two: before the last reconnect
     std::uint64_t placed_bytes = 0;

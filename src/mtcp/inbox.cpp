@@ -23,26 +23,27 @@ void inbox::wake_from(bool empty) noexcept {
     if (empty) loop_->wake();
 }
 
-bool inbox::post(call what) {
+bool inbox::take(call& what) {
     const std::scoped_lock lock(mutex_);
     if (loop_ == nullptr) return false;
     const bool was_empty = is_empty();
+    if (calls_.size() == calls_.capacity()) calls_.reserve(2 * calls_.size() + 1);
     calls_.push_back(std::move(what));
     wake_from(was_empty);
     return true;
 }
 
+bool inbox::post(call what) { return take(what); }
+
 void inbox::post_patiently(call what) noexcept {
     for (;;) {
         try {
-            const std::scoped_lock lock(mutex_);
-            calls_.reserve(calls_.size() + 1);
-            break;
+            (void)take(what);
+            return;
         } catch (const std::bad_alloc&) {
             std::this_thread::yield();
         }
     }
-    (void)post(std::move(what));
 }
 
 void inbox::nudge() noexcept {

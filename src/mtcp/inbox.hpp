@@ -38,6 +38,7 @@ public:
     void shut() noexcept;
 
 private:
+    bool take(call& what);
     bool is_empty() const noexcept { return calls_.empty() && rung_first_ == nullptr; }
     void wake_from(bool empty) noexcept;
     std::shared_ptr<mnet::detail::mailbox> next_of(std::shared_ptr<mnet::detail::mailbox>& list) noexcept;

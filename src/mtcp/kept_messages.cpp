@@ -146,8 +146,7 @@ void kept_messages::hand_over(outgoing& target) noexcept {
             continue;
         }
         pool_.disown(*each.block);
-        target.append(*each.block);
-        --window_.messages;  // they were counted at their commit
+        target.take_over(*each.block);
     }
     slices_.clear();
     sealed_ = {};

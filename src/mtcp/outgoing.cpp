@@ -116,15 +116,19 @@ void outgoing::enqueue(base::block& filled) noexcept {
 
 void outgoing::append(base::block& frame) noexcept {
     MNET_ASSERT(!window_.writer_open, "commit or discard a writer before the next message");
+    take_over(frame);
+    ++window_.messages;
+}
+
+void outgoing::take_over(base::block& frames) noexcept {
     MNET_ASSERT(frozen_end_ == nullptr, "a frozen queue takes no message");
-    pool_.adopt(frame);
+    pool_.adopt(frames);
     if (window_bytes() > 0) {  // the rest of the window is given up: messages leave in the order of their commits
         tail_->end = static_cast<std::size_t>(window_.next - tail_->data());
         enqueue(*std::exchange(tail_, nullptr));
         window_.next = window_.limit = nullptr;
     }
-    enqueue(frame);
-    ++window_.messages;
+    enqueue(frames);
     if (tail_ != nullptr) set_limit(0);
 }
 
@@ -198,10 +202,12 @@ void outgoing::shut() noexcept {
     if (!window_.writer_open) pool_.release(std::exchange(tail_, nullptr));
 }
 
-void outgoing::reopen() noexcept {
+base::block* outgoing::reopen() noexcept {
     MNET_ASSERT(head_ == nullptr && window_.next == nullptr, "only a shut queue is reopened");
-    pool_.release(std::exchange(tail_, nullptr));
-    window_.writer_open = false;
+    base::block* const last = std::exchange(tail_, nullptr);
+    if (std::exchange(window_.writer_open, false)) return last;
+    pool_.release(last);
+    return nullptr;
 }
 
 std::uint64_t outgoing::unsent_messages(std::size_t done) const noexcept {

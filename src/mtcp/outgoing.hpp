@@ -53,6 +53,9 @@ public:
     /// Queues a block that holds one whole frame, and takes it over.
     void append(base::block& frame) noexcept;
 
+    /// The same of whole frames that were committed, and counted, elsewhere. A writer may be open there.
+    void take_over(base::block& frames) noexcept;
+
     /// The oldest unsent bytes that lie in a row; empty when there are none.
     std::span<const std::byte> front() const noexcept {
         if (head_ != nullptr) return {head_->data() + head_->begin, head_->size()};
@@ -94,7 +97,8 @@ public:
 
     /// Freezes, and forgets what is unsent. Not while a front is offered. Memory that a writer points into stays until `reopen` or the end.
     void shut() noexcept;
-    void reopen() noexcept;
+    /// Gives the block that an open writer points into, which is the caller's from then on; nullptr where none is open.
+    [[nodiscard]] base::block* reopen() noexcept;
 
     /// Calls it with each unsent message that has not begun to leave, as a frame, the oldest first; not with those of the first `behind` bytes.
     template <typename Call>

@@ -44,6 +44,7 @@ void reconnecting::lost(const delivery& account, message_count kept_of_it) noexc
 }
 
 void reconnecting::let_go_of_message() noexcept {
+    in_use.number = 0;
     pool.release(std::exchange(in_use.block, nullptr));
     in_use.shared.reset();
 }

@@ -46,7 +46,7 @@ struct reconnecting {
         base::block* block = nullptr;
         std::unique_ptr<memory> shared{};
     };
-    bool holds(std::uint64_t number) const noexcept { return in_use.number == number; }
+    bool holds(std::uint64_t number) const noexcept { return number > 0 && in_use.number == number; }
     void let_go_of_message() noexcept;
 
     const reconnect_options how;

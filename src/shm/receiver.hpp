@@ -77,7 +77,8 @@ private:
     void done_with_last() noexcept {
         if (!in_use_) return;
         in_use_ = false;
-        const bool is_much = small_unreported_ > where_.sizes().small_bytes / report_parts || large_unreported_ >= large_report_bytes_;
+        const bool is_much_large = large_unreported_ > 0 && large_unreported_ >= large_report_bytes_;
+        const bool is_much = small_unreported_ > where_.sizes().small_bytes / report_parts || is_much_large;
         if (begun_ - told_ >= report_runs || is_much) give_back();
     }
 

@@ -100,6 +100,8 @@ public:
 
     /// The other side says that it is through with runs that never were.
     bool lied() const noexcept { return lied_; }
+    /// Somebody else has found that it did.
+    void distrust() noexcept { lied_ = true; }
 
     /// Bytes that the other side is not through with.
     std::uint64_t untaken_bytes() noexcept {

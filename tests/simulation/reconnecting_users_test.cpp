@@ -70,8 +70,51 @@ TEST(WhileReconnecting, PeersLiveOnAndAfterACloseOthersAreMade) {
         EXPECT_FALSE(self.live());
         EXPECT_TRUE(client->reconnect());
         EXPECT_FALSE(self.live()) << "what was closed stays closed";
-        EXPECT_TRUE(client->self().send("posted anew"));
+        const peer other = client->self();
+        EXPECT_TRUE(other.send("posted anew"));
         EXPECT_EQ(read(*client), "posted anew");
+        echo.go();
+        EXPECT_EQ(client->read({.deadline = within(1s)}).error(), std::errc::timed_out);
+        (void)client->close();
+        EXPECT_FALSE(other.live()) << "closed while away";
+    }
+    const auto verdict = world.finish();
+    EXPECT_TRUE(verdict) << verdict.report;
+}
+
+TEST(ReconnectingByHand, KeepsAWriterSafeThatIsOpen) {
+    world world({});
+    {
+        service echo(world);
+        auto client = world.connect(home, {.dead_after = 5s}, of_the_client);
+        auto writer = client->write(8);
+        ASSERT_TRUE(writer);
+        EXPECT_TRUE(client->reconnect());
+        writer->append("in vain");
+        EXPECT_EQ(writer->commit().error(), errc::already_closed);
+        EXPECT_TRUE(client->send("after"));
+        EXPECT_EQ(read(*client), "after");
+    }
+    const auto verdict = world.finish();
+    EXPECT_TRUE(verdict) << verdict.report;
+}
+
+TEST(ReconnectingByHand, SendsThePostsThatWaited) {
+    world world({.faults = {.send_buffer_bytes = 1000, .receive_buffer_bytes = 1000}});
+    {
+        service echo(world);
+        auto client = world.connect(home, {.dead_after = 5min, .unsent_bytes_max = 2000}, of_the_client);
+        const peer self = client->self();
+        world.part(of_the_server, of_the_client);
+        while (client->send(std::string(500, 'x'))) {
+        }
+        EXPECT_TRUE(self.send("posted"));
+        EXPECT_EQ(client->read({.deadline = within(1s)}).error(), std::errc::timed_out);
+        world.reunite(of_the_server, of_the_client);
+        EXPECT_TRUE(client->reconnect());
+        EXPECT_EQ(read(*client), "posted");
+        EXPECT_TRUE(self.send("posted again"));
+        EXPECT_EQ(read(*client), "posted again");
     }
     const auto verdict = world.finish();
     EXPECT_TRUE(verdict) << verdict.report;
