@@ -170,7 +170,7 @@ void connection::input_arrived() noexcept {
         pull();
     } else if (reading_.active()) {
         if (decoder.ready(receive) || has_more() || input_end_) {
-            if (input_end_ && lost_to_reader()) return;
+            if (input_end_ && !decoder.ready(receive) && goes_away()) return;  // and the coroutine waits on
             turn_ends_at = decoder.messages() + messages_a_turn_max;
             reading_.finish(worker_, {});
         } else {

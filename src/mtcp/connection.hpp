@@ -65,6 +65,7 @@ public:
     bool is_shaking_hands() const noexcept;
     bool is_guarded() const noexcept { return secure_ != nullptr; }
     std::string tls_words() const;  // why it failed
+
     /// Takes over the bell and the memory of two processes that have met. A served one's handler runs once the peer has greeted.
     result<> share(met&& with) noexcept;
     bool was_met() const noexcept { return was_met_; }  // `share` was called, whatever came of it
@@ -98,7 +99,7 @@ public:
     worker& host() noexcept { return worker_; }
     const limits& limits_in_force() const noexcept { return dialed_ ? dialed_->bounds : worker_.bounds(); }
     std::size_t marker_frame_bytes() const noexcept { return rules().marker_frame_bytes(); }
-    /// What is committed is sent, or unsent.
+    /// Neither closing nor failed on its way out: what is committed is sent or unsent.
     bool sends() const noexcept { return phase_ == phase::open && !output_failure_; }
     /// The bound on `unsent_bytes`; how many messages these are walks all of them.
     std::size_t unsent_bytes_max() const noexcept;
@@ -310,7 +311,6 @@ private:
     void let_go_of_message() noexcept;
     void drain_input() noexcept;
     void go_away() noexcept;
-    bool lost_to_reader() noexcept;
     void keep_unsent() noexcept;
     static task<void> come_back(connection& self);
     void give_up() noexcept;

@@ -95,9 +95,6 @@ void connection::drain_input() noexcept {
     go_on_later();
 }
 
-/// The same for a coroutine that waits for input, and goes on waiting.
-bool connection::lost_to_reader() noexcept { return returns() && !decoder.ready(receive) && goes_away(); }
-
 void connection::go_away() noexcept {
     reconnecting& again = *dialed_->again;
     const turn turn(worker_);

@@ -225,21 +225,6 @@ task<result<>> dial_one(connection& target, const address& what, std::chrono::na
 
 }  // namespace
 
-limits limits_of(const connect_options& options) {
-    return limits{.message_bytes_max = options.message_bytes_max,
-                  .unsent_bytes_max = options.unsent_bytes_max,
-                  .dead_after = options.dead_after,
-                  .spin = options.spin,
-                  .handshake_timeout = options.handshake_timeout,
-                  .keep_alive = options.keep_alive,
-                  .user_timeout = options.user_timeout,
-                  .message_timeout = options.message_timeout,
-                  .observer = options.observer,
-                  .overload = {options.overload, options.message_bytes_max, options.unsent_bytes_max},
-                  .budget = budget_access::account(options.budget)}
-        .in_range();
-}
-
 carrying carrying_of(const connect_options& options) noexcept {
     return {.beside = {.wanted = options.shared_memory, .trusted_user = options.shared_memory_user},
             .tls = options.tls != nullptr ? options.tls->context() : nullptr,

@@ -16,8 +16,6 @@
 
 namespace mnet::inline v1::mtcp::detail {
 
-limits limits_of(const connect_options& options);
-
 carrying carrying_of(const connect_options& options) noexcept;
 
 /// How long dialing may take.

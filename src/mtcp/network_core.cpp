@@ -15,21 +15,6 @@ namespace mnet::inline v1::mtcp::detail {
 
 namespace {
 
-limits limits_of(const listen_options& options) {
-    return limits{.message_bytes_max = options.message_bytes_max,
-                  .unsent_bytes_max = options.unsent_bytes_max,
-                  .dead_after = options.dead_after,
-                  .spin = options.spin,
-                  .handshake_timeout = options.handshake_timeout,
-                  .keep_alive = options.keep_alive,
-                  .user_timeout = options.user_timeout,
-                  .message_timeout = options.message_timeout,
-                  .observer = options.observer,
-                  .overload = {options.overload, options.message_bytes_max, options.unsent_bytes_max},
-                  .budget = budget_access::account(options.budget)}
-        .in_range();
-}
-
 shm::geometry shared_sizes_of(const listen_options& options) noexcept {
     constexpr std::uint32_t small_bytes = 256U << 10U;
     const std::size_t large = std::min(options.shared_memory_bytes_max, shm::side_bytes_max - small_bytes);

@@ -64,6 +64,23 @@ struct limits {
     limits in_range() const noexcept;
 };
 
+/// Of listen_options and of connect_options, which say the same by the same names.
+template <typename Options>
+limits limits_of(const Options& options) {
+    return limits{.message_bytes_max = options.message_bytes_max,
+                  .unsent_bytes_max = options.unsent_bytes_max,
+                  .dead_after = options.dead_after,
+                  .spin = options.spin,
+                  .handshake_timeout = options.handshake_timeout,
+                  .keep_alive = options.keep_alive,
+                  .user_timeout = options.user_timeout,
+                  .message_timeout = options.message_timeout,
+                  .observer = options.observer,
+                  .overload = {options.overload, options.message_bytes_max, options.unsent_bytes_max},
+                  .budget = budget_access::account(options.budget)}
+        .in_range();
+}
+
 /// How long to poll before sleeping, for a loop with so many clients.
 std::chrono::nanoseconds spin_for(const limits& limits, std::size_t clients) noexcept;
 
