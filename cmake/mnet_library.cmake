@@ -34,6 +34,9 @@ function(mnet_describe target)
     endif()
 endfunction()
 
+# The kernel's tcp.h and the C library's do not go together, where files are compiled many at once (CMAKE_UNITY_BUILD).
+set_source_files_properties("${PROJECT_SOURCE_DIR}/src/io/path.cpp" PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+
 add_library(mnet_objects OBJECT ${mnet_sources})
 mnet_describe(mnet_objects)
 if(MNET_PLANTED_BUG)  # only where one can be (src/base/planted.hpp), so that the rest is compiled once for all of them

@@ -74,10 +74,12 @@ function(add_room folder)
         # What is tested once with the engine of a program that does not choose, over TCP, holds on the other engine, and for clients that move
         # to shared memory.
         set(again "-Simulated*:*Simulated*:EngineChoice*:*_Unix*:*/Unix*:*SharedMemory*:*IdleClients*")
-        gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 TEST_PREFIX "epoll." TEST_FILTER "${again}"
-            PROPERTIES TIMEOUT ${test_timeout_seconds} LABELS ${folder} ENVIRONMENT "MNET_ENGINE=epoll;MNET_SHARED_MEMORY=off")
-        gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 TEST_PREFIX "memory." TEST_FILTER "${again}"
-            PROPERTIES TIMEOUT ${test_timeout_seconds} LABELS ${folder} ENVIRONMENT MNET_SHARED_MEMORY=auto)
+        set(environment_epoll "MNET_ENGINE=epoll;MNET_SHARED_MEMORY=off")
+        set(environment_memory MNET_SHARED_MEMORY=auto)
+        foreach(ground IN LISTS MNET_TESTS_AGAIN)
+            gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 TEST_PREFIX "${ground}." TEST_FILTER "${again}"
+                PROPERTIES TIMEOUT ${test_timeout_seconds} LABELS ${folder} ENVIRONMENT "${environment_${ground}}")
+        endforeach()
     endif()
 endfunction()
 
@@ -126,8 +128,7 @@ target_link_options(torture PRIVATE ${torture_wrapped})
 target_link_libraries(torture PRIVATE mnet_inside uring OpenSSL::Crypto)
 file(STRINGS "${PROJECT_SOURCE_DIR}/tests/torture/scenarios.cpp" torture_scenarios REGEX "{\"[a-z_]+\", [a-z_]+}")  # the table at its end
 list(TRANSFORM torture_scenarios REPLACE ".*{\"([a-z_]+)\".*" "\\1")
-# The thread sanitizer has no place for a process that starts threads and is forked.
-if(NOT CMAKE_CXX_FLAGS_DEBUG MATCHES "-fsanitize=thread")
+if(MNET_TESTS_TORTURE)  # not under the thread sanitizer: it has no place for a process that starts threads and is forked
     foreach(scenario IN LISTS torture_scenarios)
         foreach(engine IN ITEMS epoll uring)
             add_test(NAME torture.${scenario}.${engine} COMMAND torture ${scenario} ${engine})

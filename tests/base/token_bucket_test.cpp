@@ -10,7 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::chrono::nanoseconds start = 5s;
+constexpr std::chrono::nanoseconds beginning = 5s;
 
 /// How many are to be had at once, at most `most`.
 int take_all(token_bucket& bucket, std::chrono::nanoseconds now, int most = 1000) {
@@ -21,40 +21,40 @@ int take_all(token_bucket& bucket, std::chrono::nanoseconds now, int most = 1000
 
 TEST(TokenBucket, IsFullAtFirstAndHoldsNoMoreThanItsBurst) {
     token_bucket bucket(10, 4);
-    EXPECT_EQ(take_all(bucket, start), 4);
-    EXPECT_EQ(take_all(bucket, start + 1h), 4);
+    EXPECT_EQ(take_all(bucket, beginning), 4);
+    EXPECT_EQ(take_all(bucket, beginning + 1h), 4);
 }
 
 TEST(TokenBucket, SaysHowLongUntilTheNext) {
     token_bucket bucket(10, 1);
-    EXPECT_EQ(take_all(bucket, start), 1);
-    EXPECT_EQ(bucket.wait(start), 100ms);
-    EXPECT_EQ(bucket.wait(start + 40ms), 60ms);
-    EXPECT_EQ(take_all(bucket, start + 99ms), 0);
-    EXPECT_EQ(take_all(bucket, start + 100ms), 1);
+    EXPECT_EQ(take_all(bucket, beginning), 1);
+    EXPECT_EQ(bucket.wait(beginning), 100ms);
+    EXPECT_EQ(bucket.wait(beginning + 40ms), 60ms);
+    EXPECT_EQ(take_all(bucket, beginning + 99ms), 0);
+    EXPECT_EQ(take_all(bucket, beginning + 100ms), 1);
 }
 
 TEST(TokenBucket, GivesItsRateOnTheAverageHoweverOftenItIsAsked) {
     token_bucket bucket(7, 3);
     int taken = 0;
-    for (auto now = start; now < start + 10s; now += 1ms) taken += take_all(bucket, now);
+    for (auto now = beginning; now < beginning + 10s; now += 1ms) taken += take_all(bucket, now);
     EXPECT_EQ(taken, 70 + 2);
 }
 
 TEST(TokenBucket, TakenFromWithoutOneIsInDebt) {
     token_bucket bucket(10, 1);
-    bucket.take(start);
-    bucket.take(start);
-    EXPECT_EQ(bucket.wait(start), 200ms);
+    bucket.take(beginning);
+    bucket.take(beginning);
+    EXPECT_EQ(bucket.wait(beginning), 200ms);
 }
 
 TEST(TokenBucket, BringsARateOutsideItsRangeInside) {
     token_bucket slow(0, 0);
-    EXPECT_EQ(take_all(slow, start), 1);
-    EXPECT_EQ(slow.wait(start), 1s);
+    EXPECT_EQ(take_all(slow, beginning), 1);
+    EXPECT_EQ(slow.wait(beginning), 1s);
     token_bucket fast(1'000'000'000'000ULL, 1);
-    EXPECT_EQ(take_all(fast, start), 1);
-    EXPECT_EQ(fast.wait(start), 1ns);
+    EXPECT_EQ(take_all(fast, beginning), 1);
+    EXPECT_EQ(fast.wait(beginning), 1ns);
 }
 
 }  // namespace

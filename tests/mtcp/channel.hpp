@@ -1,5 +1,7 @@
 // Values from one thread to another, in order: how a test learns what a handler saw.
 #pragma once
+#include <mnet/operation.hpp>
+
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -13,6 +15,7 @@ namespace mtcp_test {
 
 /// After so long a test has failed.
 inline constexpr std::chrono::seconds patience{60};
+inline constexpr mnet::operation soon_enough{.deadline = mnet::within(patience)};
 
 template <typename Value>
 class channel {

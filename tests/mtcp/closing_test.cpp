@@ -13,8 +13,6 @@ using mnet::errc;
 using mnet::within;
 using namespace std::chrono_literals;
 
-constexpr mnet::operation soon_enough{.deadline = within(patience)};
-
 class Closing : public EveryCarrier {
 protected:
     raw_listener listener{fresh_address(GetParam())};

@@ -24,7 +24,6 @@ using mnet::errc;
 using mnet::within;
 using namespace std::chrono_literals;
 
-constexpr mnet::operation soon_enough{.deadline = within(patience)};
 constexpr std::uint64_t window_bytes = std::uint64_t{256} << 10;  // what is sent together
 constexpr std::uint64_t segment_bytes_max = std::uint64_t{64} << 10;
 

@@ -10,8 +10,6 @@ namespace {
 using mnet::within;
 using namespace std::chrono_literals;
 
-constexpr mnet::operation soon_enough{.deadline = within(patience)};
-
 bool says(const mnet::client& client, std::string_view words) { return client.explain().find(words) != std::string::npos; }
 
 void fill(mnet::client& client) {

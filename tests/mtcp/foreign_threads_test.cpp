@@ -11,8 +11,6 @@ namespace {
 
 using mnet::errc;
 
-constexpr mnet::operation soon_enough{.deadline = mnet::within(patience)};
-
 TEST(CloseFromAnotherThread, EndsAReadThatWaits) {
     auto network = echo_server(shape::message);
     auto client = connect_to(network.address());

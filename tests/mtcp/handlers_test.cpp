@@ -13,8 +13,6 @@ namespace {
 
 using mnet::errc;
 
-constexpr mnet::operation soon_enough{.deadline = mnet::within(patience)};
-
 mnet::task<mnet::result<>> throw_at_once(mnet::client&) {
     throw std::runtime_error("at once");
     co_return {};

@@ -12,8 +12,6 @@ namespace {
 
 using mnet::errc;
 
-constexpr mnet::operation soon_enough{.deadline = mnet::within(patience)};
-
 std::error_code listen_error(const std::string& address, unsigned loops = 1) {
     const auto network = listen_echo(shape::message, {.address = address, .loops = loops});
     return network ? std::error_code{} : network.error();

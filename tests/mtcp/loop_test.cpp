@@ -9,7 +9,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-mnet::task<> dial(mnet::mtcp::loop& loop, const std::string& address, std::optional<mnet::client>& target) {
+mnet::task<> dial_one(mnet::mtcp::loop& loop, const std::string& address, std::optional<mnet::client>& target) {
     auto connected = co_await mnet::mtcp::async_connect(loop, address, {.shared_memory = mnet::mtcp::sharing::off});
     if (connected) target.emplace(*std::move(connected));
 }
@@ -31,7 +31,7 @@ TEST(Loop, CanBePolledByAProgramWithALoopOfItsOwn) {
     auto network = echo_server(shape::message);
     auto loop = *mnet::mtcp::loop::make();
     std::optional<mnet::client> client;
-    loop.run(dial(loop, network.address(), client));
+    loop.run(dial_one(loop, network.address(), client));
     ASSERT_TRUE(client.has_value());
     ASSERT_TRUE(client->send("hello").has_value());
     std::string answer;
@@ -48,7 +48,7 @@ TEST(Loop, TellsWhatItsClientsHaveDone) {
     auto network = echo_server(shape::message);
     auto loop = *mnet::mtcp::loop::make();
     std::optional<mnet::client> client;
-    loop.run(dial(loop, network.address(), client));
+    loop.run(dial_one(loop, network.address(), client));
     ASSERT_TRUE(client.has_value());
     ASSERT_TRUE(client->send("hello").has_value());
     std::string answer;
@@ -65,7 +65,7 @@ TEST(Loop, LendsNoWindowToAClientThatHasFlushedOutsideOfATurn) {
     auto network = echo_server(shape::message);
     auto loop = *mnet::mtcp::loop::make(mnet::mtcp::engine::epoll);
     std::optional<mnet::client> client;
-    loop.run(dial(loop, network.address(), client));
+    loop.run(dial_one(loop, network.address(), client));
     ASSERT_TRUE(client.has_value());
     ASSERT_TRUE(client->send("hello").has_value());
     EXPECT_GT(loop.statistics().memory_in_use_bytes, 0U);

@@ -35,7 +35,7 @@ private:
     std::vector<mnet::base::unique_fd> sockets_{};
 };
 
-void expect_echo(raw_peer& peer) {
+void expect_raw_echo(raw_peer& peer) {
     const bytes whole = frame("hello");
     peer.send(whole);
     EXPECT_EQ(peer.receive(whole.size()), whole);
@@ -52,23 +52,23 @@ FOR_EVERY_SHAPE(NoDescriptors);
 
 TEST_P(NoDescriptors, PauseAcceptingAndTheClientsThatAreThereGoOn) {
     ASSERT_TRUE(settled);
-    expect_echo(first);
+    expect_raw_echo(first);
     spare_sockets spare(5);
     std::vector<raw_peer> waiting;
     {
         const no_descriptors short_of_them;
         for (int count = 0; count < 5; ++count) waiting.push_back(spare.connect_beside(first));
         ASSERT_TRUE(eventually([&] { return network.statistics().accept_pauses >= 1; }));
-        expect_echo(first);
+        expect_raw_echo(first);
         EXPECT_EQ(network.statistics().clients, 1U);
     }
-    for (raw_peer& each : waiting) expect_echo(each);
+    for (raw_peer& each : waiting) expect_raw_echo(each);
     EXPECT_TRUE(eventually([&] { return network.statistics().clients_accepted == 6; }));
 }
 
 TEST_P(NoDescriptors, DontMakeALoopSpin) {
     ASSERT_TRUE(settled);
-    expect_echo(first);
+    expect_raw_echo(first);
     spare_sockets spare(1);
     const no_descriptors short_of_them;
     raw_peer waiting = spare.connect_beside(first);
@@ -84,14 +84,14 @@ TEST(NoDescriptorsUntilAClientLeaves, AcceptingResumesAtOnceWithTheNextClient) {
     ASSERT_TRUE(descriptors_of_earlier_tests_are_closed());
     auto network = echo_server(shape::message);
     raw_peer first(network.address());
-    expect_echo(first);
+    expect_raw_echo(first);
     spare_sockets spare(1);
     const no_descriptors short_of_them;
     raw_peer waiting = spare.connect_beside(first);
     ASSERT_TRUE(eventually([&] { return network.statistics().accept_pauses >= 1; }));
     first.finish();
     EXPECT_EQ(first.receive_to_end(), bytes{});
-    expect_echo(waiting);
+    expect_raw_echo(waiting);
 }
 
 TEST(NoDescriptorsBesideASilentTlsConnection, TakeThatOnesForTheNext) {
@@ -141,8 +141,8 @@ TEST(ClientsMax, TurnsAwayThoseBeyondItAndTakesTheNextOneLater) {
         auto network = *listen_echo(how, {.address = "127.0.0.1:0", .clients_max = 2});
         raw_peer first(network.address());
         raw_peer second(network.address());
-        expect_echo(first);
-        expect_echo(second);
+        expect_raw_echo(first);
+        expect_raw_echo(second);
         raw_peer beyond(network.address());
         EXPECT_EQ(beyond.receive_to_end(), bytes{});
         EXPECT_EQ(network.statistics().clients_refused, 1U);
@@ -151,8 +151,8 @@ TEST(ClientsMax, TurnsAwayThoseBeyondItAndTakesTheNextOneLater) {
         EXPECT_EQ(second.receive_to_end(), bytes{});
         ASSERT_TRUE(eventually([&] { return network.statistics().clients == 1; }));
         raw_peer third(network.address());
-        expect_echo(third);
-        expect_echo(first);
+        expect_raw_echo(third);
+        expect_raw_echo(first);
         EXPECT_TRUE(eventually([&] { return network.statistics().clients_accepted == 3; }));
     }
 }

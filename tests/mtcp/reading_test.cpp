@@ -12,8 +12,6 @@ using mnet::errc;
 using mnet::within;
 using namespace std::chrono_literals;
 
-constexpr mnet::operation soon_enough{.deadline = within(patience)};
-
 /// A client, and the bare socket that it is connected to.
 class Reading : public EveryCarrier {
 protected:

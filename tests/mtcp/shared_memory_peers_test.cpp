@@ -28,15 +28,13 @@ namespace {
 using namespace std::chrono_literals;
 using mnet::mtcp::sharing;
 
-constexpr std::size_t kibibyte = 1024;
-
 // A stream of messages that tell their number -----------------------------------------------------------------------------------------
 
 /// Small ones, long ones, and some that are longer than the memory for them.
 std::size_t size_of(std::uint64_t number) {
-    if (number % 50 == 7) return 3 * 1024 * kibibyte + number;
-    if (number % 13 == 0) return 100 * kibibyte + number;
-    return number % 5 == 0 ? 20 * kibibyte : 8 + number % 500;
+    if (number % 50 == 7) return (std::size_t{3} << 20) + number;
+    if (number % 13 == 0) return (100 << 10) + number;
+    return number % 5 == 0 ? 20 << 10 : 8 + number % 500;
 }
 
 mnet::result<> send_numbered(mnet::client& client, std::uint64_t number) {
@@ -157,7 +155,7 @@ private:
 
     void live(const std::string& order) const {
         const mnet::mtcp::listen_options options{
-            .address = "127.0.0.1:0", .shared_memory = sharing::required, .shared_memory_bytes_max = 1024 * kibibyte};
+            .address = "127.0.0.1:0", .shared_memory = sharing::required, .shared_memory_bytes_max = 1 << 20};
         const auto tell = [this](const std::string& address) { write_line(answers_[1], std::to_string(::getpid()) + " " + address); };
         if (order.starts_with("stream ")) {
             tell("-");
@@ -265,8 +263,7 @@ struct reader {
 
 TEST_F(SharedMemoryPeers, ThatAreClientsMayBeKilledAtAnyMoment) {
     reader reading;
-    const mnet::mtcp::listen_options options{
-        .address = "127.0.0.1:0", .shared_memory_clients_max = 2, .shared_memory_bytes_max = 1024 * kibibyte};
+    const mnet::mtcp::listen_options options{.address = "127.0.0.1:0", .shared_memory_clients_max = 2, .shared_memory_bytes_max = 1 << 20};
     {
         auto on_a_loop = serve([&](mnet::client& client) { return reading.read_on_a_loop(client); }, options);
         auto on_a_thread = serve([&](mnet::client& client) { return reading.read_on_a_thread(client); }, options);
@@ -294,7 +291,7 @@ TEST_F(SharedMemoryPeers, ThatAreClientsMayBeKilledAtAnyMoment) {
 }
 
 TEST_F(SharedMemoryPeers, ThatAreStoppedAreSlowPeersAndGoOnWhereTheyWere) {
-    constexpr std::size_t bound = 1024 * kibibyte;
+    constexpr std::size_t bound = 1 << 20;
     constexpr std::size_t size = 1000;
     const auto server = peers.bear("echo");
     auto client = connect_to(server.address, {.unsent_bytes_max = bound, .shared_memory = sharing::required});
@@ -321,7 +318,7 @@ TEST_F(SharedMemoryPeers, ThatAreStoppedAreSlowPeersAndGoOnWhereTheyWere) {
 }
 
 TEST_F(SharedMemoryPeers, ThatReadLateLetACoroutineGoOnThatFlushesMoreThanTheMemoryHolds) {
-    auto network = serve(stream_from_a_coroutine, {.address = "127.0.0.1:0", .shared_memory_bytes_max = 1024 * kibibyte});
+    auto network = serve(stream_from_a_coroutine, {.address = "127.0.0.1:0", .shared_memory_bytes_max = 1 << 20});
     auto client = connect_to(network.address(), {.shared_memory = sharing::required});
     for (std::uint64_t number = 0; number < 200; ++number) {
         const auto message = client.read({.deadline = mnet::within(patience)});
@@ -331,19 +328,19 @@ TEST_F(SharedMemoryPeers, ThatReadLateLetACoroutineGoOnThatFlushesMoreThanTheMem
 }
 
 TEST_F(SharedMemoryPeers, ThatReadLateLetAHandlerGoOnThatWasPaused) {
-    auto opened = listen_echo(shape::message, {.address = "127.0.0.1:0", .unsent_bytes_max = 64 * kibibyte, .shared_memory_bytes_max = 0});
+    auto opened = listen_echo(shape::message, {.address = "127.0.0.1:0", .unsent_bytes_max = 64 << 10, .shared_memory_bytes_max = 0});
     ASSERT_TRUE(opened.has_value());
-    auto client = connect_to(opened->address(), {.unsent_bytes_max = 64 * kibibyte, .shared_memory = sharing::required});
+    auto client = connect_to(opened->address(), {.unsent_bytes_max = 64 << 10, .shared_memory = sharing::required});
     unsigned answered = 0;
     const auto read_one = [&] {
         const auto answer = client.read({.deadline = mnet::within(patience)});
         ASSERT_TRUE(answer.has_value()) << answered << ": " << answer.error().message() << "; " << client.explain();
-        ASSERT_TRUE(same(answer->bytes(), pattern(100 * kibibyte, answered))) << answered;
+        ASSERT_TRUE(same(answer->bytes(), pattern(100 << 10, answered))) << answered;
         ++answered;
     };
     constexpr unsigned count = 300;
     for (unsigned number = 0; number < count; ++number) {
-        const bytes sent = pattern(100 * kibibyte, number);
+        const bytes sent = pattern(100 << 10, number);
         while (!client.send(sent) && !HasFatalFailure()) read_one();
     }
     while (answered < count && !HasFatalFailure()) read_one();
@@ -365,7 +362,7 @@ TEST_F(SharedMemoryPeers, AreFoundAgainAfterAReconnect) {
 
 TEST_F(SharedMemoryPeers, ThatAreStoppedCostACloseItsDeadlineAndAConnectItsPatience) {
     const auto server = peers.bear("echo");
-    auto client = connect_to(server.address, {.unsent_bytes_max = 1024 * kibibyte, .shared_memory = sharing::required});
+    auto client = connect_to(server.address, {.unsent_bytes_max = 1 << 20, .shared_memory = sharing::required});
     expect_echo(client, "hello");
     ASSERT_TRUE(nursery::stop(server));
     const bytes unread = pattern(1000);

@@ -10,8 +10,6 @@
 namespace mtcp_test {
 namespace {
 
-constexpr mnet::operation soon_enough{.deadline = mnet::within(patience)};
-
 TEST(ClientStatistics, BeginAtZero) {
     auto network = echo_server(shape::message);
     auto client = connect_to(network.address());

@@ -18,8 +18,6 @@ using mnet::errc;
 using mnet::within;
 using namespace std::chrono_literals;
 
-constexpr mnet::operation soon_enough{.deadline = within(patience)};
-
 class Stopping : public EveryShape {
 protected:
     endings ends{};

@@ -19,7 +19,6 @@ using mnet::tls_errc;
 namespace mtcp = mnet::mtcp;
 namespace tls = mnet::tls;
 
-constexpr mnet::operation soon_enough{.deadline = mnet::within(patience)};
 constexpr std::string_view anywhere = "tls://127.0.0.1:0";
 
 std::string plain(const std::string& address) { return address.substr(std::string_view("tls://").size()); }

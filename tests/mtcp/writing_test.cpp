@@ -13,7 +13,6 @@ namespace {
 
 using mnet::errc;
 
-constexpr mnet::operation soon_enough{.deadline = mnet::within(patience)};
 constexpr std::size_t sixteen_mebibytes = std::size_t{16} << 20;
 
 /// A client, and the bare socket that gets what it writes.

@@ -14,7 +14,6 @@ using mnet::errc;
 using mnet::within;
 using mnet::mtcp::reconnect_policy;
 
-constexpr std::size_t length_bytes = 4;
 constexpr std::string_view mark = "R:";
 constexpr std::uint64_t ahead_max = 8;
 /// Where it can't come back it stops to ask: a table that stays full keeps it out for ever.

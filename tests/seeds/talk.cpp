@@ -11,8 +11,6 @@ using mnet::client;
 using mnet::errc;
 using mnet::within;
 
-constexpr std::size_t length_bytes = 4;
-
 std::size_t any_size(choices& dice, std::size_t most) noexcept {
     switch (dice.below(6)) {
         case 0:

@@ -17,11 +17,11 @@ using simulation::machine;
 using simulation::world;
 
 constexpr std::size_t clients = 1000;
-constexpr auto home = "127.0.0.1:5050";
+constexpr auto gathering = "127.0.0.1:5050";
 
 task<void> stay(mtcp::loop& loop, std::size_t& returned) {
     const mtcp::connect_options options = {.reconnect = {.policy = mtcp::reconnect_policy::fail_fast}};
-    auto connected = co_await mtcp::async_connect(loop, home, options);
+    auto connected = co_await mtcp::async_connect(loop, gathering, options);
     if (!connected) co_return;
     client client = *std::move(connected);
     for (;;) {
@@ -64,7 +64,7 @@ arrivals lose_a_server(std::uint64_t seed, std::chrono::nanoseconds gone, std::c
             if (again) ++seen.slices[(world.elapsed() - open_at) / slice];
             return wait_for_the_end(client);
         };
-        auto network = world.listen({.address = home}, handler, machine{0});
+        auto network = world.listen({.address = gathering}, handler, machine{0});
         auto& loop = world.make_loop(machine{1});
         for (std::size_t number = 0; number < clients; ++number) world.start("client", stay(loop, returned));
         world.run_for(10s);
@@ -72,7 +72,7 @@ arrivals lose_a_server(std::uint64_t seed, std::chrono::nanoseconds gone, std::c
         world.run_for(gone);
         open_at = world.elapsed();
         again = true;
-        network = world.listen({.address = home}, handler, machine{0});
+        network = world.listen({.address = gathering}, handler, machine{0});
         world.run_for(2min);
         EXPECT_EQ(returned, clients) << "all are back";
     }

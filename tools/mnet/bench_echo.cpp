@@ -3,7 +3,6 @@
 #include "bench_rounds.hpp"
 #include "bench_swarm.hpp"
 #include "bench_works.hpp"
-#include "process.hpp"
 #include "quantities.hpp"
 
 #include <array>
@@ -14,8 +13,6 @@ namespace mnet::tool {
 namespace {
 
 constexpr std::array<std::size_t, 1> echo_sizes{64};
-constexpr std::size_t default_clients = 64;
-constexpr std::size_t other_descriptors = 64;
 
 bench_row measure(const bench_options& options, bench_site& site, std::size_t clients, std::size_t size, bench_report& report) {
     const auto round_time = options.seconds / options.rounds;
@@ -52,17 +49,15 @@ bench_row measure(const bench_options& options, bench_site& site, std::size_t cl
                               },
                           .close = [&] { others.reset(); }};
 
-    const bool both_fit = 2 * clients + other_descriptors <= raise_descriptor_limit();
-    const auto order = both_fit ? order::taking_turns : order::one_after_the_other;
-    return {
-        .size = size,
-        .measured = compete(mnet, site.has_plain() ? std::optional(plain) : std::nullopt, order, options.rounds, report.progress_of(size))};
+    return {.size = size,
+            .measured = compete(mnet, site.has_plain() ? std::optional(plain) : std::nullopt, order_of_swarms(clients), options.rounds,
+                                report.progress_of(size))};
 }
 
 }  // namespace
 
 exit_code bench_echo(const bench_options& options, bench_site& site) {
-    const std::size_t clients = options.clients == 0 ? default_clients : options.clients;
+    const std::size_t clients = options.clients == 0 ? swarm_clients : options.clients;
     bench_report report(options, "echo", site);
     for (const std::size_t size : sizes_or(options, echo_sizes)) report.add(measure(options, site, clients, size, report));
     return report.verdict();

@@ -6,7 +6,6 @@
 #include "bench_swarm.hpp"
 #include "bench_works.hpp"
 #include "latency_report.hpp"
-#include "process.hpp"
 #include "quantities.hpp"
 
 #include <fmt/format.h>
@@ -22,8 +21,6 @@ namespace mnet::tool {
 namespace {
 
 constexpr std::array<std::size_t, 1> latency_sizes{64};
-constexpr std::size_t default_clients = 64;
-constexpr std::size_t other_descriptors = 64;
 
 struct seen_by_both {
     bench::latencies mnet{};
@@ -76,9 +73,8 @@ outcome measure(const bench_options& options, bench_site& site, std::size_t clie
                               },
                           .close = [&] { others.reset(); }};
 
-    const bool both_fit = 2 * clients + other_descriptors <= raise_descriptor_limit();
-    return compete(mnet, site.has_plain() && !options.flood ? std::optional(plain) : std::nullopt,
-                   both_fit ? order::taking_turns : order::one_after_the_other, options.rounds, report.progress_of(size));
+    return compete(mnet, site.has_plain() && !options.flood ? std::optional(plain) : std::nullopt, order_of_swarms(clients), options.rounds,
+                   report.progress_of(size));
 }
 
 /// FILE itself, or the same with `.WHAT` in front of its extension.
@@ -102,7 +98,7 @@ void write_all_hgrm(const std::string& file, const latency_figures& figures) {
 }  // namespace
 
 exit_code bench_latency(const bench_options& options, bench_site& site) {
-    const std::size_t clients = options.clients == 0 ? default_clients : options.clients;
+    const std::size_t clients = options.clients == 0 ? swarm_clients : options.clients;
     bench_report report(options, "latency", site);
     for (const std::size_t size : sizes_or(options, latency_sizes)) {
         const auto seen = std::make_unique<seen_by_both>();

@@ -1,6 +1,7 @@
 // Many clients as coroutines: see bench_swarm.hpp.
 #include "bench_swarm.hpp"
 
+#include "process.hpp"
 #include "stamp.hpp"
 
 #include <algorithm>
@@ -17,6 +18,8 @@ constexpr std::size_t connecting_max = 256;
 // Coroutines that begin a round before the loop gets to send what they wrote: each holds a window of memory until then.
 constexpr std::size_t starting_at_once = 32;
 
+constexpr std::size_t other_descriptors = 64;
+
 mtcp::loop made_loop(mtcp::engine wanted) {
     auto loop = mtcp::loop::make(wanted);
     if (!loop) throw failure_exit(exit_code::unreachable, "no event loop: " + reason_text(loop.error()));
@@ -24,6 +27,10 @@ mtcp::loop made_loop(mtcp::engine wanted) {
 }
 
 }  // namespace
+
+order order_of_swarms(std::size_t clients) noexcept {
+    return 2 * clients + other_descriptors <= raise_descriptor_limit() ? order::taking_turns : order::one_after_the_other;
+}
 
 bench_swarm::bench_swarm(const bench_site& site, std::size_t clients, std::size_t depth, std::size_t size)
     : site_(site),

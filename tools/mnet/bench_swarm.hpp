@@ -1,6 +1,7 @@
 // Many clients of one benchmark server on one thread: a coroutine each, on one loop. They connect, wait for a round to begin, keep `depth`
 // messages in flight until it ends, await what is still out, and wait again.
 #pragma once
+#include "bench_rounds.hpp"
 #include "bench_site.hpp"
 #include "measurement.hpp"
 #include "open_loop.hpp"
@@ -20,6 +21,12 @@
 #include <vector>
 
 namespace mnet::tool {
+
+/// Clients where the user asks for no number.
+constexpr std::size_t swarm_clients = 64;
+
+/// How a swarm and as many plain sockets are measured: in turns where descriptors suffice for both.
+order order_of_swarms(std::size_t clients) noexcept;
 
 class bench_swarm {
 public:
