@@ -90,8 +90,8 @@ struct delivery {
 /// What `network::stop` did.
 struct farewell {
     std::uint64_t clients_drained = 0;          // got all that was committed for them
-    std::uint64_t clients_cut = 0;              // closed by the deadline with bytes unsent
-    std::uint64_t bytes_cut = 0;                // those bytes
+    std::uint64_t clients_cut = 0;              // closed by the deadline with bytes unsent, or messages unacknowledged
+    std::uint64_t bytes_cut = 0;                // what was unsent
     std::uint64_t messages_cut = 0;             // and messages: delivery::messages_unsent, summed
     std::uint64_t messages_unacknowledged = 0;  // as in delivery, summed
     std::uint64_t bytes_unread = 0;             // as in delivery: what had arrived from clients, and nobody read
