@@ -9,6 +9,9 @@ if(tool_sources)
     add_executable(mnet_tool ${tool_sources})
     add_dependencies(mnet_tool mnet_simulation)  # installed with it
     mnet_settings(mnet_tool)
+    # Joined, its files are compiled in half the time; g++ then takes each for a header, whose names would be everybody's.
+    set_target_properties(mnet_tool PROPERTIES UNITY_BUILD ON)
+    target_compile_options(mnet_tool PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
     set_target_properties(mnet_tool PROPERTIES OUTPUT_NAME mnet RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
     target_include_directories(mnet_tool PRIVATE
         "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/tools" "${PROJECT_SOURCE_DIR}/tools/mnet" "${PROJECT_SOURCE_DIR}/bench")
