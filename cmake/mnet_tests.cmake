@@ -74,11 +74,12 @@ function(add_room folder)
         # What is tested once with the engine of a program that does not choose, over TCP, holds on the other engine, and for clients that move
         # to shared memory.
         set(again "-Simulated*:*Simulated*:EngineChoice*:*_Unix*:*/Unix*:*SharedMemory*:*IdleClients*")
-        set(environment_epoll "MNET_ENGINE=epoll;MNET_SHARED_MEMORY=off")
-        set(environment_memory MNET_SHARED_MEMORY=auto)
+        # gtest_discover_tests passes on the first element of a list: so a property for each.
+        set(properties_epoll ENVIRONMENT MNET_ENGINE=epoll ENVIRONMENT_MODIFICATION MNET_SHARED_MEMORY=set:off)
+        set(properties_memory ENVIRONMENT MNET_SHARED_MEMORY=auto)
         foreach(ground IN LISTS MNET_TESTS_AGAIN)
             gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 TEST_PREFIX "${ground}." TEST_FILTER "${again}"
-                PROPERTIES TIMEOUT ${test_timeout_seconds} LABELS ${folder} ENVIRONMENT "${environment_${ground}}")
+                PROPERTIES TIMEOUT ${test_timeout_seconds} LABELS ${folder} ${properties_${ground}})
         endforeach()
     endif()
 endfunction()
