@@ -23,9 +23,7 @@ function(mnet_settings target)
     set_target_properties(${target} PROPERTIES
         CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON POSITION_INDEPENDENT_CODE ON)
     target_compile_options(${target} PRIVATE
-        -Wall -Wextra -Wpedantic -Wconversion
-        # Of files compiled many at once, a local name of one may be a constant of another.
-        $<$<NOT:$<BOOL:${CMAKE_UNITY_BUILD}>>:-Wshadow>
+        -Wall -Wextra -Wpedantic -Wconversion -Wshadow
         # g++ 12 sees overlaps in std::string that are not there (GCC bug 105651, mended in 13).
         $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-restrict>
         $<$<BOOL:${MNET_WERROR}>:-Werror>

@@ -26,7 +26,8 @@ endif()
 add_library(test_settings INTERFACE)
 target_include_directories(test_settings INTERFACE
     "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/tests" "${PROJECT_SOURCE_DIR}/tools" "${PROJECT_SOURCE_DIR}/bench")
-target_compile_options(test_settings INTERFACE ${MNET_TESTS_OPTIONS})
+# Of files compiled many at once, a local name of one may be a constant of another.
+target_compile_options(test_settings INTERFACE ${MNET_TESTS_OPTIONS} $<$<BOOL:${CMAKE_UNITY_BUILD}>:-Wno-shadow>)
 target_link_libraries(test_settings INTERFACE simulation_inside mnet_inside GTest::gtest)
 if(TARGET mnet_tool)
     target_compile_definitions(test_settings INTERFACE MNET_TOOL="$<TARGET_FILE:mnet_tool>")

@@ -227,7 +227,6 @@ private:
     std::atomic<std::thread::id> owner_{};
     unsigned turns_ = 0;  // depth
     bool stopping_ = false;
-    bool cutting_ = false;  // its deadline has come
     std::move_only_function<void()> on_leave_{};
     costs told_{};
 };

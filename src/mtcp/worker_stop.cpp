@@ -62,7 +62,6 @@ void worker::tell_to_stop() noexcept {
 
 void worker::cut_all() noexcept {
     const turn turn(*this);
-    cutting_ = true;
     stop_parked();
     auto all = members_.take_all();
     while (connection* const member = all.pop_front()) {
@@ -76,7 +75,8 @@ void worker::part(const delivery& account) noexcept {
     farewell_.messages_cut += account.messages_unsent;
     farewell_.messages_unacknowledged += account.messages_unacknowledged;
     farewell_.bytes_unread += account.bytes_unread;
-    const bool in_doubt = cutting_ && account.messages_unacknowledged > 0;  // the rest of a frame may be with io_uring, all of it
+    // The rest of a frame may be with io_uring, all of it: nothing is unsent then.
+    const bool in_doubt = account.messages_unacknowledged > 0 && loop_->now() >= stop_due_;
     if (account.bytes_unsent == 0 && !in_doubt) {
         ++farewell_.clients_drained;
     } else {

@@ -6,9 +6,6 @@
 
 namespace seeds {
 
-/// In front of each payload on the wire.
-constexpr std::size_t length_bytes = 4;
-
 class choices {
 public:
     explicit choices(std::uint64_t seed) noexcept : state_(seed * 0x9E3779B97F4A7C15ULL + 1) {

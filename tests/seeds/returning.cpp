@@ -1,6 +1,8 @@
 // See returning.hpp.
 #include "seeds/returning.hpp"
 
+#include <mnet/wire/frame.hpp>
+
 #include <algorithm>
 #include <charconv>
 #include <string>
@@ -72,7 +74,7 @@ private:
         refused_ = !sent && sent.error() == errc::would_block;
         if (sent) {
             ++asked_;
-            committed_bytes_ += text.size() + length_bytes;
+            committed_bytes_ += text.size() + mnet::wire::header_bytes;
         } else if (sent.error() == errc::reconnected) {
             world_.expect(!keeps_, "a write that is kept is never refused by a return");
             note_return();
@@ -173,7 +175,7 @@ void hearing::heard(std::uint64_t connection, std::string_view text) {
     world_.expect(numbers_.insert(number).second, "over all its connections, nothing of a client that returns is heard twice");
     place->second = number + 1;
     ++messages_;
-    bytes_ += text.size() + length_bytes;
+    bytes_ += text.size() + mnet::wire::header_bytes;
 }
 
 mnet::task<void> ask_through_losses(setting& all, const hearing& heard, bool may_lose) {

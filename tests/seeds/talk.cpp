@@ -1,6 +1,8 @@
 // See talk.hpp.
 #include "seeds/talk.hpp"
 
+#include <mnet/wire/frame.hpp>
+
 #include <algorithm>
 
 namespace seeds {
@@ -85,7 +87,7 @@ private:
         const auto sent = client_.send(text);
         const std::uint64_t unsent = client_.unsent_bytes();
         if (sent) {
-            const std::uint64_t frame_bytes = text.size() + length_bytes;
+            const std::uint64_t frame_bytes = text.size() + mnet::wire::header_bytes;
             world_.expect(unsent < frame_bytes || unsent - frame_bytes <= all_.limits.unsent_bytes_max,
                           "nothing is committed above unsent_bytes_max");
             told_.sent.push_back(std::move(text));
@@ -130,7 +132,7 @@ private:
 
     mnet::task<void> close() {
         const auto counted = client_.statistics();
-        const std::uint64_t committed_bytes = counted.payload_bytes_sent + length_bytes * counted.messages_sent;
+        const std::uint64_t committed_bytes = counted.payload_bytes_sent + mnet::wire::header_bytes * counted.messages_sent;
         const auto since = world_.elapsed();
         const mnet::delivery account = co_await client_.async_close({.deadline = within(10s)});
         world_.expect_within(since, 10s, "a close ends by its deadline");

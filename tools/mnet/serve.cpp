@@ -53,9 +53,7 @@ void print_summary(const network_statistics& done, const farewell& end) {
     std::string cut = "nothing was cut";
     if (!end.complete()) {
         cut = fmt::format("cut: {} clients with {} unsent bytes", count_text(end.clients_cut), count_text(end.bytes_cut));
-        if (end.bytes_cut == 0 && end.messages_unacknowledged != 0) {
-            cut += fmt::format(" and {} unacknowledged messages", count_text(end.messages_unacknowledged));
-        }
+        if (end.messages_unacknowledged != 0) cut += fmt::format(", {} messages unacknowledged", count_text(end.messages_unacknowledged));
         if (end.handlers_left != 0) cut += fmt::format(", {} handlers that had not returned", count_text(end.handlers_left));
     }
     if (end.bytes_unread != 0) cut += fmt::format("; {} bytes from clients were not read", count_text(end.bytes_unread));
