@@ -19,6 +19,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <link.h>
 #include <map>
 #include <string>
 #include <string_view>
@@ -26,8 +27,6 @@
 #include <unistd.h>
 #include <utility>
 #include <vector>
-
-extern char start_of_file asm("__executable_start");  // the linker's
 
 namespace {
 
@@ -41,9 +40,21 @@ constexpr unsigned longest_run_seconds = 20;
 /// How the process of a run ends.
 enum : int { ended_well, ended_badly, not_struck };
 
-/// Addresses are told as they are in the file, wherever the program was loaded.
-std::uintptr_t loaded_at() { return reinterpret_cast<std::uintptr_t>(&start_of_file); }
+/// How far from the addresses in its file the program was loaded: nothing where it was linked without PIE. It comes first in dl_iterate_phdr(3).
+std::uintptr_t loaded_at() {
+    static const std::uintptr_t bias = [] {
+        std::uintptr_t program = 0;
+        const auto take_first = [](dl_phdr_info* file, std::size_t, void* into) {
+            *static_cast<std::uintptr_t*>(into) = file->dlpi_addr;
+            return 1;
+        };
+        ::dl_iterate_phdr(take_first, &program);
+        return program;
+    }();
+    return bias;
+}
 
+/// Addresses are told as they are in the file.
 std::uintptr_t in_file(std::uintptr_t address) { return address > loaded_at() ? address - loaded_at() : address; }
 
 bool is_of_openssl(const char* name) { return std::string_view(name).starts_with("OpenSSL"); }
