@@ -126,7 +126,8 @@ class Comparison:
         for row in rows:
             self.record(row)
         self.limits = {"copies": [(row["size_bytes"], row["ns"]) for row in rows if "size_bytes" in row],
-                       "call": next(row["ns"] for row in rows if "size_bytes" not in row)}
+                       "call": next(row["ns"] for row in rows if row["work"] == "limit-system-call"),
+                       "round_trip": next(row["p50_ns"] for row in rows if row["work"] == "limit-round-trip")}
 
     def take(self, number, cell, contender, output, shares):
         rows = [json.loads(line) for line in output.splitlines() if line.startswith("{")]

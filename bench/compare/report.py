@@ -149,7 +149,8 @@ class Report:
         if not self.limits:
             return ""
         copies = ", ".join(f"{size_text(size)} {number(ns)}" for size, ns in self.limits["copies"])
-        return f"Limits, measured in the same run: a system call {number(self.limits['call'])} ns; one memcpy, hot: {copies} ns.\n"
+        return (f"Limits, measured in the same run: a system call {number(self.limits['call'])} ns; a cache line to another processor and back "
+                f"{number(self.limits['round_trip'])} ns at p50; one memcpy, hot: {copies} ns.\n")
 
     def chart(self, name):
         return f"![{name}](charts/{name}.svg)\n" if charts.available() else ""

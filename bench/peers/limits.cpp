@@ -1,5 +1,6 @@
-// What no library can be faster than, on this machine and in the same run: a copy of the message from one hot place to another, and a system
-// call that does nothing. `bench_limits [--size S,..] [--seconds T]` prints a JSON object for each size, and one for the system call.
+// What no library can be faster than, on this machine and in the same run: a copy of the message from one hot place to another, a system call
+// that does nothing, and a cache line that two threads hand to each other and back. `bench_limits [--size S,..] [--seconds T]` prints a JSON object
+// for each size, one for the system call, and one for the cache line.
 #include "measurement.hpp"
 #include "process.hpp"
 #include "quantities.hpp"
@@ -10,10 +11,14 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -48,10 +53,50 @@ double copy_ns(std::size_t size, std::chrono::nanoseconds seconds) {
     });
 }
 
+void pause_processor() noexcept {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
+/// The median of a line there and a line back, both sides polling, with a look at the clock for each as `mnet bench pingpong` takes one.
+std::uint64_t round_trip_ns(std::chrono::nanoseconds seconds) {
+    constexpr std::uint64_t last = ~std::uint64_t{0};
+    struct alignas(64) line {
+        std::atomic<std::uint64_t> number{0};
+    };
+    line there;
+    line back;
+    std::thread other([&] {
+        for (std::uint64_t seen = 0; seen != last;) {
+            const std::uint64_t now = there.number.load(std::memory_order_acquire);
+            if (now == seen) {
+                pause_processor();
+                continue;
+            }
+            seen = now;
+            back.number.store(seen, std::memory_order_release);
+        }
+    });
+    std::vector<std::uint64_t> trips;
+    const std::uint64_t start = bench::now_ns();
+    for (std::uint64_t begun = start, number = 1; begun - start < static_cast<std::uint64_t>(seconds.count()); ++number) {
+        there.number.store(number, std::memory_order_release);
+        while (back.number.load(std::memory_order_acquire) != number) pause_processor();
+        const std::uint64_t now = bench::now_ns();
+        trips.push_back(now - std::exchange(begun, now));
+    }
+    there.number.store(last, std::memory_order_release);
+    other.join();
+    const auto middle = trips.begin() + static_cast<std::ptrdiff_t>(trips.size() / 2);
+    std::ranges::nth_element(trips, middle);
+    return *middle;
+}
+
 }  // namespace
 
 int main(int argument_count, char** arguments) {
-    CLI::App app("What a message costs at least: a copy of it, and a system call.");
+    CLI::App app("What a message costs at least: a copy of it, a system call, and a cache line to another processor and back.");
     std::string sizes = "0,16,64,256,1K,4K,16K,64K,1M";
     std::string seconds = "0.1";
     app.add_option("--size", sizes, "message sizes (0,64,1K)");
@@ -66,5 +111,6 @@ int main(int argument_count, char** arguments) {
         tool::print_line(fmt::format(R"({{"work":"limit-memcpy","size_bytes":{},"ns":{:.3f}}})", size, copy_ns(size, *parsed_seconds)));
     const double call = nanoseconds_of(*parsed_seconds, [] { ::syscall(SYS_getppid); });
     tool::print_line(fmt::format(R"({{"work":"limit-system-call","ns":{:.3f}}})", call));
+    tool::print_line(fmt::format(R"({{"work":"limit-round-trip","p50_ns":{}}})", round_trip_ns(*parsed_seconds)));
     return 0;
 }

@@ -263,8 +263,9 @@ public:
         if (transport_->decoder.messages() >= transport_->turn_ends_at) [[unlikely]]
             return false;
         const wire::decoded next = transport_->decoder.next(transport_->receive);
+        if (next.what != wire::decoded::kind::message) return false;
         payload_ = next.payload;
-        return next.what == wire::decoded::kind::message;
+        return true;
     }
     bool await_suspend(std::coroutine_handle<> handle) noexcept {
         handle_ = handle;
@@ -274,14 +275,13 @@ public:
         return suspended;
     }
     result<message> await_resume() noexcept {
-        if (waited_) [[unlikely]] {
-            handle_ = {};
-            if (auto filled = transport_->finish_fill(); !filled) return std::unexpected(filled.error());
-            const wire::decoded next = transport_->decoder.next(transport_->receive);
-            if (next.what != wire::decoded::kind::message) return failure(next.reason);
-            payload_ = next.payload;
-        }
-        return message_access::make(payload_, transport_->decoder);
+        if (!waited_) [[likely]]
+            return message_access::make(payload_, transport_->decoder);
+        handle_ = {};
+        if (auto filled = transport_->finish_fill(); !filled) return std::unexpected(filled.error());
+        const wire::decoded next = transport_->decoder.next(transport_->receive);
+        if (next.what != wire::decoded::kind::message) return failure(next.reason);
+        return message_access::make(next.payload, transport_->decoder);
     }
 
 private:

@@ -143,6 +143,18 @@ public:
         head_.previous_ = last;
     }
 
+    /// `element`, of this list, becomes the last, and the one behind it the first; all others follow in their order.
+    void rotate_behind(T& element) noexcept {
+        hook& last = element;
+        if (last.next_ == &head_) return;
+        head_.previous_->next_ = head_.next_;
+        head_.next_->previous_ = head_.previous_;
+        head_.previous_ = &last;
+        head_.next_ = last.next_;
+        head_.next_->previous_ = &head_;
+        last.next_ = &head_;
+    }
+
     /// All elements, in a list of their own; this one is empty afterwards. For loops whose body adds to the list again.
     [[nodiscard]] intrusive_list take_all() noexcept { return std::move(*this); }
 

@@ -169,7 +169,7 @@ void connection::input_arrived() noexcept {
     if (shape_ == shape::messages) {
         pull();
     } else if (reading_.active()) {
-        if (decoder.ready(receive) || has_more() || input_end_) {
+        if ((memory_ && next_run()) || decoder.ready(receive) || has_more() || input_end_) {
             if (input_end_ && !decoder.ready(receive) && goes_away()) return;  // and the coroutine waits on
             turn_ends_at = decoder.messages() + messages_a_turn_max;
             reading_.finish(worker_, {});

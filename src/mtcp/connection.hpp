@@ -119,12 +119,12 @@ public:
     void cut() noexcept;
     bool is_closing() const noexcept { return phase_ == phase::closing; }
     bool is_served() const noexcept { return role_ == role::served; }
-    bool poll_memory() noexcept;
+    bool memory_has_news() noexcept;
+    void memory_came() noexcept;
     bool may_sleep(bool for_input) noexcept;
     void woke() noexcept;
     void look_at_frame() noexcept;
     void tries_ended() noexcept;
-
     void give_back_pages() noexcept;
 
     /// Closes and drains until `due`, for whoever runs its handler.
@@ -255,7 +255,6 @@ private:
     void bell_left(const result<std::size_t>& bytes) noexcept;
     void bell_failed(std::error_code why) noexcept;
     void bell_rang(const result<std::size_t>& bytes) noexcept;
-    bool memory_has_news() noexcept;
     void attend_memory() noexcept;
     void throw_away_memory() noexcept;
     void told_lies() noexcept;
@@ -267,6 +266,7 @@ private:
     bool is_time_for_events() noexcept;
     bool next_place(std::size_t payload_bytes) noexcept;
     bool next_run() noexcept;
+    bool next_run_soon() noexcept;
     bool write_in_place(std::size_t frame_bytes) noexcept;
     void keep_in_place() noexcept;
     bool leave_place() noexcept;
@@ -301,7 +301,7 @@ private:
     bool has_more() noexcept { return memory_ ? fetch() : secure_ && decrypt(); }
 
     bool returns() const noexcept { return dialed_ && dialed_->again; }
-    bool is_away() const noexcept;
+    bool is_away() const noexcept { return dialed_ && dialed_->again && dialed_->again->away; }
     bool writes_wait() noexcept;
     bool tells_writers() const noexcept;
     void tell_waits(std::error_code why) noexcept;

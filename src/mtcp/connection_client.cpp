@@ -231,6 +231,7 @@ result<> connection::fill_here(const operation& op) noexcept {
     if (!worker_.is_private()) return failure(errc::blocks_the_loop);
     own();
     push();
+    if (memory_ && next_run_soon()) return {};
     std::optional<std::chrono::nanoseconds> due;
     constexpr unsigned polls_a_way = 4;
     unsigned polls = 0;

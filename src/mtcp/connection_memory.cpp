@@ -21,6 +21,9 @@ namespace {
 /// A thread that polls memory sees no event of the kernel: so often it looks for those too.
 constexpr unsigned polls_an_event = 64;
 
+/// An answer of a thread that polls, too, comes within so many looks.
+constexpr unsigned looks_for_an_answer = 64;
+
 }  // namespace
 
 memory::memory(connection& owner, shm::segment with, const shm::peer& who, std::string where) noexcept
@@ -104,13 +107,11 @@ bool connection::memory_has_news() noexcept {
     return wants_input && !input_end_ && memory_->in.has_next();
 }
 
-/// For a worker that polls.
-bool connection::poll_memory() noexcept {
-    if (!memory_has_news()) return false;
+/// For a worker that polls, and has found news.
+void connection::memory_came() noexcept {
     const turn turn(worker_);
     borrow();
     attend_memory();
-    return true;
 }
 
 /// Says what it would be woken for; false when that is there already.
@@ -146,7 +147,8 @@ void connection::attend_memory() noexcept {
     if (memory_->gone) output_lost(memory_->gone);
     if (memory_->out.lied()) told_lies();
     if (sending_ && !output_failure_) push();
-    if (!sending_) room_came();  // a push at the end of a turn may have taken the last of it, and told nobody
+    if (!sending_ && (flushing_.active() || paused_ || posts_waiting_ || limits_in_force().budget))
+        room_came();  // a push at the end of a turn may have taken the last of it, and told nobody
     if (phase_ == phase::open && !paused_ && !unfinished_) input_arrived();
 }
 
@@ -175,6 +177,17 @@ bool connection::next_run() noexcept {
     receive = {.begin = bytes.data(), .end = bytes.data() + bytes.size()};
     counted_.wire_bytes_received += bytes.size();
     return decoder.ready(receive);
+}
+
+/// The same of a peer that is expected to answer within a moment: looks again and again, for less than it takes to ask what else is to be done.
+bool connection::next_run_soon() noexcept {
+    unsigned looks = spin_for(limits_in_force(), 1).count() > 0 ? looks_for_an_answer : 1;
+    if (worker_.mail()->has_calls() || sending_ || posts_waiting_) return false;
+    while (!memory_->in.has_next()) {
+        if (--looks == 0) return false;
+        pause_processor();
+    }
+    return next_run();
 }
 
 /// The next run becomes the receive window, or is added to the frame that is put together there. False when there is none.
@@ -235,7 +248,11 @@ bool connection::add_piece(std::span<const std::byte> bytes) noexcept {
 /// Makes the decoder ready for the receive window, if the memory has what that takes. Who has read all that there is shows his answers first: the
 /// peer may wait for them.
 bool connection::fetch() noexcept {
-    if (!memory_->in.has_next()) push();
+    if (!memory_->in.has_next()) {
+        push();
+    } else if (next_run()) {
+        return true;
+    }
     while (!decoder.ready(receive)) {
         if (!take_run()) return false;
         if (input_end_) return decoder.ready(receive);

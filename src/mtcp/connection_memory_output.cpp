@@ -161,9 +161,20 @@ void connection::show_batch() noexcept {
 
 void connection::push_into_memory() noexcept {
     if (phase_ == phase::opening || phase_ >= phase::closing || output_failure_) return;
-    keep_in_place();
-    note_milestone();
-    if (!memory_->out.is_open()) {
+    if (memory_->out.has_all_shown(send.next)) {
+        sending_ = unsent_bytes() > 0;
+        return;
+    }
+    if (memory_->out.is_open()) {
+        const std::size_t bytes = memory_->out.unkept_bytes(send.next);
+        if (!send.writer_open && memory_->out.show(send.next)) {
+            counted_.wire_bytes_sent += bytes;
+            memory_->placed_bytes += bytes;
+            send.next -= bytes;  // a copy of them is shown
+        } else {
+            keep_in_place();
+        }
+    } else {
         for (auto bytes = out_.front(); !bytes.empty(); bytes = out_.front()) {
             const std::size_t copied = memory_->out.copy(bytes);
             if (copied == 0) break;
@@ -172,6 +183,7 @@ void connection::push_into_memory() noexcept {
         }
     }
     if (memory_->out.publish()) ring();
+    note_milestone();
     sending_ = unsent_bytes() > 0;
 }
 

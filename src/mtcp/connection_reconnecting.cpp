@@ -31,8 +31,6 @@ void connection::remember_dial(std::string address, std::chrono::nanoseconds spa
     dialed_->again = std::make_unique<reconnecting>(how.again, this, on_end, send, worker_.pool());
 }
 
-bool connection::is_away() const noexcept { return dialed_ && dialed_->again && dialed_->again->away; }
-
 /// Whether nothing more leaves by the present stream, and the policy says that it will by another.
 bool connection::writes_wait() noexcept { return returns() && (goes_away() || (output_failure_ && phase_ == phase::open)); }
 

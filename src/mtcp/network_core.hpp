@@ -44,6 +44,11 @@ public:
     farewell stop(const stop_options& how);
     result<> wait(const operation& op);
 
+    /// A turn of each of its loops, until then at most, where the world has no threads.
+    void run_once(std::chrono::nanoseconds until) noexcept {
+        for (station& each : stations_) each.work->run_once(until);
+    }
+
     /// How clients of this host come, in words.
     std::string_view sharing_reason() const noexcept { return sharing_reason_; }
 

@@ -107,15 +107,15 @@ void worker::share(memory& shared) noexcept {
     set_spin();
 }
 
-/// Whether one of them had something to do.
+/// Whether one of them had something to do; the next time it is the last that is asked.
 bool worker::poll_memory() noexcept {
-    bool any = false;
-    auto all = sharing_.take_all();
-    while (memory* const each = all.pop_front()) {
-        sharing_.push_back(*each);
-        any = each->of.poll_memory() || any;
+    for (memory& each : sharing_) {
+        if (!each.of.memory_has_news()) continue;
+        sharing_.rotate_behind(each);
+        each.of.memory_came();
+        return true;
     }
-    return any;
+    return false;
 }
 
 bool worker::may_sleep() noexcept {
@@ -132,7 +132,7 @@ void worker::run_once(std::chrono::nanoseconds until) noexcept {
         loop_->run_once(until);
         return;
     }
-    const bool unfinished = resume_unfinished();
+    const bool unfinished = !unfinished_.empty() && resume_unfinished();
     if (poll_memory() || unfinished) {
         idle_polls_ = 0;
         if (++busy_polls_ % polls_a_look_at_the_clock == 0) look_for_events(loop_->now());

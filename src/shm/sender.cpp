@@ -15,7 +15,8 @@ sender::sender(const segment& where) noexcept
       data_(where.data_of(where.mine()).data()),
       data_end_(data_ + where.sizes().side_bytes()),
       small_(where.sizes().small_bytes),
-      large_(where.sizes().large_bytes) {}
+      large_(where.sizes().large_bytes),
+      places_(where.queue_of(where.mine())) {}
 
 std::span<std::byte> sender::open(std::size_t frame_bytes) noexcept {
     MNET_ASSERT(window_ == nullptr, "one window at a time");
@@ -79,8 +80,7 @@ bool sender::keep(const std::byte* end) noexcept {
     repeats_ = 0;
     again_ = nullptr;
     if (bytes <= beside_max) {
-        if (pending_ == batch_.size()) store_pending();
-        std::memcpy(batch_[pending_].beside.data(), window_, bytes);
+        std::memcpy(places_[kept_ % runs_max].beside.data(), window_, bytes);
         add(run::kind::beside, false, 0, bytes);
         again_ = window_;
     } else {
@@ -122,12 +122,9 @@ void sender::finish() noexcept {
 }
 
 void sender::store_pending() noexcept {
-    auto& places = where_.queue_of(where_.mine());
     std::uint64_t number = kept_ - pending_;
     for (std::size_t index = 0; index < pending_; ++index, ++number) {
-        place& target = places[number % runs_max];
-        target.beside = batch_[index].beside;  // of a fixed size: a few stores, whatever is in it
-        std::atomic_ref(target.word).store(batch_[index].word, std::memory_order_release);
+        std::atomic_ref(places_[number % runs_max].word).store(batch_[index], std::memory_order_release);
     }
     unasked_ = unasked_ || pending_ > 0;
     pending_ = pending_bytes_ = 0;

@@ -13,10 +13,14 @@
 #include "shm/layout.hpp"
 #include "shm/segment.hpp"
 
+#include <mnet/wire/frame.hpp>
+
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 
 namespace mnet::inline v1::shm {
@@ -92,6 +96,28 @@ public:
     /// Enough is kept to show it.
     bool has_batch() const noexcept { return pending_ >= batch_runs || pending_bytes_ >= small_.size() / 2; }
 
+    /// `keep`, `go_on` and the showing part of `publish` in one, for the few bytes of an answer that somebody waits for. False, and nothing changed,
+    /// where they don't fit beside their word, or runs were kept before them. Whoever calls it publishes.
+    bool show(const std::byte* end) noexcept {
+        const std::size_t bytes = unkept_bytes(end);
+        const bool simple = bytes - 1 < beside_max && pending_ == 0 && has_places(1) && window_end_ - window_ >= std::ptrdiff_t{beside_max};
+        if (!simple) return false;
+        place& target = places_[kept_ % runs_max];
+        put_beside(target);
+        const auto count = static_cast<std::uint32_t>(bytes);
+        std::atomic_ref(target.word).store(pack({.what = run::kind::beside, .bytes = count}, lap_of(kept_)), std::memory_order_release);
+        pieces_[kept_ % runs_max] = {.beside = true, .end = count, .bytes = count};
+        ++kept_;
+        untaken_bytes_ += bytes;
+        repeats_ = 0;
+        again_ = nullptr;
+        unasked_ = true;
+        return true;
+    }
+
+    /// A window is open, and nothing before `end` is kept back.
+    bool has_all_shown(const std::byte* end) const noexcept { return window_ == end && is_open() && pending_ == 0 && !unasked_; }
+
     /// Shows what was kept. True: the other side sleeps on it, and has to be woken by the caller.
     bool publish() noexcept;
 
@@ -166,6 +192,13 @@ private:
         }
     }
 
+    /// The window's first bytes, a place's worth whatever of them is a frame's: a few instructions. In the parts in which the first frame was just
+    /// written: a load that spans two stores waits until both have left the processor's store buffer.
+    void put_beside(place& target) const noexcept {
+        std::memcpy(target.beside.data(), window_, wire::header_bytes);
+        std::memcpy(target.beside.data() + wire::header_bytes, window_ + wire::header_bytes, beside_max - wire::header_bytes);
+    }
+
     /// The window's first bytes as a run.
     void add_window(std::size_t bytes) noexcept {
         add(run::kind::whole, window_is_large_, static_cast<std::size_t>(window_ - data_) - base_of(window_is_large_), bytes);
@@ -176,7 +209,7 @@ private:
         const auto count = static_cast<std::uint32_t>(bytes);
         const auto end = static_cast<std::uint32_t>(offset + bytes);
         pieces_[kept_ % runs_max] = {.beside = what == run::kind::beside, .large = large, .end = end, .bytes = count};
-        batch_[pending_++].word =
+        batch_[pending_++] =
             pack({.what = what, .offset = static_cast<std::uint32_t>(base_of(large) + offset), .bytes = count}, lap_of(kept_));
         ++kept_;
         untaken_bytes_ += bytes;
@@ -190,9 +223,10 @@ private:
     const std::byte* const data_end_;
     arena small_;
     arena large_;
-    std::array<piece, runs_max> pieces_{};   // kept and not taken, by number
-    std::array<place, batch_runs> batch_{};  // kept and not shown
-    std::size_t pending_ = 0;                // of them
+    queue& places_;
+    std::array<piece, runs_max> pieces_{};           // kept and not taken, by number
+    std::array<std::uint64_t, batch_runs> batch_{};  // the words of those kept and not shown
+    std::size_t pending_ = 0;                        // of them
     std::size_t pending_bytes_ = 0;
     std::uint64_t kept_ = 0;   // runs, ever
     std::uint64_t taken_ = 0;  // the other side is through with so many

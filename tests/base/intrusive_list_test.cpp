@@ -72,6 +72,30 @@ TEST(IntrusiveList, ErasesFromTheMiddle) {
     EXPECT_FALSE(in_plain_list(two));
 }
 
+TEST(IntrusiveList, GoesRoundBehindAnElement) {
+    item one(1), two(2), three(3), four(4);
+    plain_list list;
+    for (item* element : {&one, &two, &three, &four}) list.push_back(*element);
+    list.rotate_behind(two);
+    EXPECT_EQ(numbers(list), (std::vector{3, 4, 1, 2}));
+    list.rotate_behind(two);  // the last already
+    EXPECT_EQ(numbers(list), (std::vector{3, 4, 1, 2}));
+    list.rotate_behind(three);
+    EXPECT_EQ(numbers(list), (std::vector{4, 1, 2, 3}));
+    EXPECT_EQ(list.front(), &four);
+    list.erase(three);
+    list.push_back(three);
+    EXPECT_EQ(numbers(list), (std::vector{4, 1, 2, 3}));
+}
+
+TEST(IntrusiveList, OfOneGoesRoundBehindIt) {
+    item one(1);
+    plain_list list;
+    list.push_back(one);
+    list.rotate_behind(one);
+    EXPECT_EQ(numbers(list), (std::vector{1}));
+}
+
 TEST(IntrusiveList, LosesAnElementThatDies) {
     item one(1), three(3);
     plain_list list;

@@ -1,5 +1,5 @@
-// The hot paths of the library, one after the other in one thread over a loopback connection whose other end is a bare socket: what tests/guard/run
-// counts the instructions of.
+// The hot paths of the library, one after the other in one thread: over a loopback connection whose other end is a bare socket, and through shared
+// memory between a client and a server. What tests/guard/run counts the instructions of.
 //
 //     guard_hot_paths PATH LAPS     prints: messages, allocations, system calls
 //
@@ -19,6 +19,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -27,6 +29,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 namespace guard {
@@ -158,13 +161,9 @@ public:
 class by_hand final : public mtcp::detail::environment {
 public:
     mnet::result<mtcp::detail::made_loop> make_loop(mtcp::detail::job what, mtcp::engine) const override {
-        auto made = mtcp::detail::kernel().make_loop(what, mtcp::engine::epoll);
-        if (made) last = made->loop.get();
-        return made;
+        return mtcp::detail::kernel().make_loop(what, mtcp::engine::epoll);
     }
     bool threads() const noexcept override { return false; }
-
-    mutable mnet::io::loop* last = nullptr;
 };
 
 mnet::task<mnet::result<>> echo_all(mnet::client& client) {
@@ -202,12 +201,79 @@ public:
     std::uint64_t system_calls() override { return core_->statistics().system_calls; }
 
 private:
-    void turn() { world_.last->run_once(mnet::io::never); }
+    void turn() { core_->run_once(mnet::io::never); }
 
     by_hand world_{};
     std::shared_ptr<mtcp::detail::network_core> core_{};
     raw_end raw_{};
     std::size_t depth_;
+};
+
+// Shared memory ----------------------------------------------------------------------------------------------------------------------
+
+/// A blocking client and a server's loop, in one thread: each finds what the other has just written.
+class through_memory : public hot_path {
+public:
+    through_memory() {
+        core_ = must(mtcp::detail::open_network(world_, {.address = "127.0.0.1:0", .spin = 0us}, mtcp::detail::coroutine_handler(echo_all)),
+                     "listen");
+        std::atomic<bool> connected{false};
+        std::thread connecting([&] {
+            client_ = std::make_unique<mnet::client>(must(
+                mtcp::connect(core_->address(), {.spin = 0us, .engine = mtcp::engine::epoll, .shared_memory = mtcp::sharing::required}),
+                "connect"));
+            connected = true;
+        });
+        while (!connected || core_->statistics().clients_accepted == 0) turn();
+        connecting.join();
+    }
+    ~through_memory() override {
+        client_.reset();
+        (void)core_->stop({.deadline = mnet::within(0s)});
+    }
+
+    std::size_t messages() const override { return 1; }
+    std::uint64_t system_calls() override { return core_->statistics().system_calls + client_->system_calls(); }
+
+protected:
+    void ask() { must(client_->send(payload_), "send"); }
+    void show() { must(client_->flush(), "flush"); }
+    void turn() { core_->run_once(std::chrono::steady_clock::now().time_since_epoch()); }
+    void take() {
+        if (must(client_->read(), "read").size() != payload_.size()) fail("a message of another size");
+    }
+
+private:
+    by_hand world_{};
+    std::shared_ptr<mtcp::detail::network_core> core_{};
+    std::unique_ptr<mnet::client> client_{};
+    std::vector<std::byte> payload_ = std::vector<std::byte>(16);
+};
+
+/// The client's part of a round trip: it asks, and takes the answer to what it asked before, so that it never sleeps.
+class memory_call final : public through_memory {
+public:
+    memory_call() {
+        ask();
+        show();
+        turn();
+    }
+    void measured() override {
+        ask();
+        take();
+    }
+    void after() override { turn(); }
+};
+
+/// The server's.
+class memory_turn final : public through_memory {
+public:
+    void before() override {
+        ask();
+        show();
+    }
+    void measured() override { turn(); }
+    void after() override { take(); }
 };
 
 std::unique_ptr<hot_path> made(std::string_view name) {
@@ -216,6 +282,8 @@ std::unique_ptr<hot_path> made(std::string_view name) {
     if (name == "message_turn_of_1") return std::make_unique<echo_turn>(echo_turn::shape::message, 1);
     if (name == "message_turn_of_16") return std::make_unique<echo_turn>(echo_turn::shape::message, 16);
     if (name == "coroutine_turn_of_16") return std::make_unique<echo_turn>(echo_turn::shape::coroutine, 16);
+    if (name == "memory_call") return std::make_unique<memory_call>();
+    if (name == "memory_turn") return std::make_unique<memory_turn>();
     fail("there is no path of that name");
 }
 

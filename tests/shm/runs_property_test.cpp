@@ -61,6 +61,7 @@ public:
 
     std::size_t bytes_read() const { return bytes_read_; }
     std::size_t went_on() const { return went_on_; }
+    std::size_t shown_at_once() const { return shown_at_once_; }
 
 private:
     struct stretch {
@@ -83,6 +84,13 @@ private:
         const std::size_t count = 1 + random_.magnitude_below(window_.size() - used_);
         auto bytes = filled(count, static_cast<unsigned>(salt_++));
         std::memcpy(window_.data() + used_, bytes.data(), count);
+        if (random_.one_in(2) && way_.out.show(window_.data() + used_ + count)) {
+            ASSERT_LE(count, beside_max);
+            expected_.push_back({.what = kind::whole, .bytes = std::move(bytes)});
+            ++shown_at_once_;
+            ASSERT_TRUE(way_.in.has_next());
+            return;  // the next goes where it was
+        }
         if (!way_.out.keep(window_.data() + used_ + count)) return;
         used_ += count;
         expected_.push_back({.what = kind::whole, .bytes = std::move(bytes)});
@@ -155,6 +163,7 @@ private:
     std::vector<std::byte> as_read_{};
     std::size_t bytes_read_ = 0;
     std::size_t went_on_ = 0;
+    std::size_t shown_at_once_ = 0;
     bool shown_ = false;
     bool ended_ = false;
 };
@@ -163,6 +172,7 @@ TEST(Runs, AgreeWithAQueueOfThemWhateverIsDoneInWhichOrder) {
     support::random_source random;
     std::size_t bytes_read = 0;
     std::size_t went_on = 0;
+    std::size_t shown_at_once = 0;
     for (int round = 0; round < 2000; ++round) {
         const geometry sizes{.small_bytes = static_cast<std::uint32_t>(small_bytes_min + page_bytes * random.below(4)),
                              .large_bytes = static_cast<std::uint32_t>(page_bytes * random.magnitude_below(64))};
@@ -176,9 +186,11 @@ TEST(Runs, AgreeWithAQueueOfThemWhateverIsDoneInWhichOrder) {
         ASSERT_FALSE(HasFatalFailure()) << "the end of round " << round;
         bytes_read += use.bytes_read();
         went_on += use.went_on();
+        shown_at_once += use.shown_at_once();
     }
     EXPECT_GT(bytes_read, 2000U * 1000U) << "rounds in which nothing happens show nothing";
     EXPECT_GT(went_on, 2000U * 5U);
+    EXPECT_GT(shown_at_once, 2000U);
 }
 
 }  // namespace

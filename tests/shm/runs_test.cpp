@@ -35,6 +35,40 @@ TEST(Runs, LieInThePlaceWhereTheyWereWritten) {
     EXPECT_EQ(arrived.bytes[0], std::byte{2}) << "no copy was made";
 }
 
+TEST(Runs, OfFewBytesAreShownAtOnceAndTheNextAreWrittenOverThem) {
+    one_way way;
+    const auto window = way.out.open(beside_max);
+    for (unsigned round = 0; round + 1 < runs_max; ++round) {
+        const std::size_t count = 1 + round % beside_max;
+        const auto sent = filled(count, round);
+        std::ranges::copy(sent, window.begin());
+        ASSERT_TRUE(way.out.show(window.data() + count));
+        EXPECT_EQ(way.out.unkept_bytes(window.data()), 0U) << "the window goes on where it was";
+        std::ranges::fill(window, std::byte{0});
+        const auto arrived = way.in.next();
+        ASSERT_EQ(arrived.what, kind::whole);
+        ASSERT_TRUE(same(arrived.bytes, sent));
+        ASSERT_EQ(way.in.next().what, kind::nothing);
+    }
+    EXPECT_EQ(way.out.untaken_bytes(), 0U);
+}
+
+TEST(Runs, AreNotShownAtOnceWhenTheyAreLongOrStandBehindOthersOrHaveNoPlace) {
+    one_way way;
+    const auto window = way.out.open(small_window_bytes);
+    EXPECT_FALSE(way.out.show(window.data())) << "there is nothing";
+    EXPECT_FALSE(way.out.show(window.data() + beside_max + 1));
+    ASSERT_TRUE(way.out.keep(window.data() + 1));
+    EXPECT_FALSE(way.out.show(window.data() + 2)) << "one is kept before it";
+    way.out.publish();
+    EXPECT_TRUE(way.out.show(window.data() + 2));
+    while (way.out.show(window.data() + 2)) {
+    }
+    std::size_t arrived = 0;
+    while (way.in.next().what == kind::whole) ++arrived;
+    EXPECT_EQ(arrived, runs_max - 1) << "the end keeps its place";
+}
+
 TEST(Runs, GoBothWaysAtOnce) {
     two_sides both;
     sender forth(both.first);

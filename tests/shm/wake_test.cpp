@@ -90,7 +90,8 @@ private:
         if (window.empty()) return false;
         std::memcpy(window.data(), &number, sizeof(number));
         std::memset(window.data() + sizeof(number), static_cast<int>(number & 0xffU), bytes - sizeof(number));
-        const bool kept = out_.keep(window.data() + bytes);
+        const std::byte* const end = window.data() + bytes;
+        const bool kept = (number % 2 == 0 && out_.show(end)) || out_.keep(end);
         out_.shut();
         return kept;
     }

@@ -58,6 +58,7 @@ public:
                 return {.what = decoded::kind::message, .payload = {payload, length}};
             }
         }
+        if (available == 0 && refused_from_ != 0) return {.what = decoded::kind::needs_more, .bytes_missing = header_bytes};
         const verdict other = without_message(bytes);
         if (other.reason != errc{}) return {.what = decoded::kind::corrupt, .reason = other.reason};
         return {.what = decoded::kind::needs_more, .bytes_missing = other.bytes_missing};
