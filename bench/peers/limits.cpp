@@ -62,7 +62,7 @@ void pause_processor() noexcept {
 /// The median of a line there and a line back, both sides polling, with a look at the clock for each as `mnet bench pingpong` takes one.
 std::uint64_t round_trip_ns(std::chrono::nanoseconds seconds) {
     constexpr std::uint64_t last = ~std::uint64_t{0};
-    struct alignas(64) line {
+    struct alignas(128) line {  // a processor may fetch two at a time
         std::atomic<std::uint64_t> number{0};
     };
     line there;
@@ -80,12 +80,15 @@ std::uint64_t round_trip_ns(std::chrono::nanoseconds seconds) {
     });
     std::vector<std::uint64_t> trips;
     const std::uint64_t start = bench::now_ns();
-    for (std::uint64_t begun = start, number = 1; begun - start < static_cast<std::uint64_t>(seconds.count()); ++number) {
+    std::uint64_t begun = start;
+    std::uint64_t number = 0;
+    do {
+        ++number;
         there.number.store(number, std::memory_order_release);
         while (back.number.load(std::memory_order_acquire) != number) pause_processor();
         const std::uint64_t now = bench::now_ns();
         trips.push_back(now - std::exchange(begun, now));
-    }
+    } while (begun - start < static_cast<std::uint64_t>(seconds.count()));
     there.number.store(last, std::memory_order_release);
     other.join();
     const auto middle = trips.begin() + static_cast<std::ptrdiff_t>(trips.size() / 2);

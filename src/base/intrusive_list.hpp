@@ -143,16 +143,16 @@ public:
         head_.previous_ = last;
     }
 
-    /// `element`, of this list, becomes the last, and the one behind it the first; all others follow in their order.
-    void rotate_behind(T& element) noexcept {
-        hook& last = element;
-        if (last.next_ == &head_) return;
+    /// `element`, of this list, becomes the first; those before it follow behind the last, in their order.
+    void rotate_to(T& element) noexcept {
+        hook& first = element;
+        if (first.previous_ == &head_) return;
         head_.previous_->next_ = head_.next_;
         head_.next_->previous_ = head_.previous_;
-        head_.previous_ = &last;
-        head_.next_ = last.next_;
-        head_.next_->previous_ = &head_;
-        last.next_ = &head_;
+        head_.previous_ = first.previous_;
+        head_.next_ = &first;
+        head_.previous_->next_ = &head_;
+        first.previous_ = &head_;
     }
 
     /// All elements, in a list of their own; this one is empty afterwards. For loops whose body adds to the list again.

@@ -266,7 +266,7 @@ private:
     bool is_time_for_events() noexcept;
     bool next_place(std::size_t payload_bytes) noexcept;
     bool next_run() noexcept;
-    bool next_run_soon() noexcept;
+    bool next_run_soon(const operation& op) noexcept;
     bool write_in_place(std::size_t frame_bytes) noexcept;
     void keep_in_place() noexcept;
     bool leave_place() noexcept;

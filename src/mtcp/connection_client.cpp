@@ -231,7 +231,7 @@ result<> connection::fill_here(const operation& op) noexcept {
     if (!worker_.is_private()) return failure(errc::blocks_the_loop);
     own();
     push();
-    if (memory_ && next_run_soon()) return {};
+    if (memory_ && next_run_soon(op)) return {};
     std::optional<std::chrono::nanoseconds> due;
     constexpr unsigned polls_a_way = 4;
     unsigned polls = 0;
@@ -251,7 +251,7 @@ result<> connection::fill_here(const operation& op) noexcept {
             due = op.deadline.from(now);
             spin_until = std::min(*due, now + spin);
         }
-        if (!memory_ && now < spin_until && !sending_ && !worker_.mail()->has_calls()) {
+        if (!memory_ && now < spin_until && !sending_ && !worker_.mail()->has_calls() && !is_withdrawn(op)) {
             if (++polls % polls_a_way == 0) worker_.loop().give_way();
             continue;
         }
@@ -282,7 +282,7 @@ void connection::attend() noexcept {
 
 /// Runs the private loop once; says why there is no use in running it again.
 result<> connection::run_until(const operation& op, std::chrono::nanoseconds due, bool for_input) noexcept {
-    if (op.stop != nullptr && op.stop->stop_requested()) return failure(std::errc::operation_canceled);
+    if (is_withdrawn(op)) return failure(std::errc::operation_canceled);
     if (worker_.loop().now() >= due) return failure(std::errc::timed_out);
     std::optional<std::stop_callback<stop_signal>> on_stop;
     if (op.stop != nullptr) on_stop.emplace(*op.stop, stop_signal{worker_.mail().get()});

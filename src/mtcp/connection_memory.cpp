@@ -23,6 +23,7 @@ constexpr unsigned polls_an_event = 64;
 
 /// An answer of a thread that polls, too, comes within so many looks.
 constexpr unsigned looks_for_an_answer = 64;
+constexpr unsigned short_waits_in_a_row = 64;
 
 }  // namespace
 
@@ -179,10 +180,13 @@ bool connection::next_run() noexcept {
     return decoder.ready(receive);
 }
 
-/// The same of a peer that is expected to answer within a moment: looks again and again, for less than it takes to ask what else is to be done.
-bool connection::next_run_soon() noexcept {
-    unsigned looks = spin_for(limits_in_force(), 1).count() > 0 ? looks_for_an_answer : 1;
-    if (worker_.mail()->has_calls() || sending_ || posts_waiting_) return false;
+/// The same of a peer that is expected to answer within a moment, for a reader who waits: looks again and again, for less than it takes to ask what else
+/// there is to be done, unless there is something. Now and then the long way has its turn all the same: it keeps the books.
+bool connection::next_run_soon(const operation& op) noexcept {
+    const bool is_asked = phase_ != phase::open || is_stopping() || worker_.mail()->has_calls() || is_withdrawn(op);
+    if (is_asked || sending_ || posts_waiting_ || ++memory_->short_waits % short_waits_in_a_row == 0) return false;
+    const bool may_wait = op.deadline.from({}).count() > 0 && spin_for(limits_in_force(), 1).count() > 0;
+    unsigned looks = may_wait ? looks_for_an_answer : 1;
     while (!memory_->in.has_next()) {
         if (--looks == 0) return false;
         pause_processor();

@@ -67,6 +67,7 @@ struct memory : base::list_hook<> {
     bool reader_rests = false;       // the peer took nothing for as long as a writer may wait
     bool pages_in_use = false;       // `giving_back` is set
     unsigned idle_polls = 0;
+    unsigned short_waits = 0;
     base::timer giving_back;  // of pages that large messages left
     std::array<std::byte, 64> bells{};
 };

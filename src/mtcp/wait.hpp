@@ -30,6 +30,9 @@ struct stop_signal {
 
 class wait;
 
+/// By whoever asked for it.
+inline bool is_withdrawn(const operation& op) noexcept { return op.stop != nullptr && op.stop->stop_requested(); }
+
 /// What ends a wait early.
 struct alarm : base::list_hook<stoppable_tag> {
     explicit alarm(worker& lender) noexcept;

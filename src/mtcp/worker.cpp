@@ -7,6 +7,7 @@
 #include "mtcp/parked_client.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <new>
 #include <thread>
 
@@ -107,15 +108,22 @@ void worker::share(memory& shared) noexcept {
     set_spin();
 }
 
-/// Whether one of them had something to do; the next time it is the last that is asked.
+/// Asks each of them, and whether one had something to do. Most often none has: that is found out without moving any.
 bool worker::poll_memory() noexcept {
-    for (memory& each : sharing_) {
-        if (!each.of.memory_has_news()) continue;
-        sharing_.rotate_behind(each);
-        each.of.memory_came();
+    const auto found = std::ranges::find_if(sharing_, [](memory& each) { return each.of.memory_has_news(); });
+    if (found == sharing_.end()) return false;
+    if (std::next(found) == sharing_.end()) {  // nobody is left to be asked
+        found->of.memory_came();
         return true;
     }
-    return false;
+    sharing_.rotate_to(*found);
+    bool is_known = true;
+    auto all = sharing_.take_all();
+    while (memory* const each = all.pop_front()) {
+        sharing_.push_back(*each);
+        if (std::exchange(is_known, false) || each->of.memory_has_news()) each->of.memory_came();
+    }
+    return true;
 }
 
 bool worker::may_sleep() noexcept {

@@ -72,27 +72,27 @@ TEST(IntrusiveList, ErasesFromTheMiddle) {
     EXPECT_FALSE(in_plain_list(two));
 }
 
-TEST(IntrusiveList, GoesRoundBehindAnElement) {
+TEST(IntrusiveList, GoesRoundToAnElement) {
     item one(1), two(2), three(3), four(4);
     plain_list list;
     for (item* element : {&one, &two, &three, &four}) list.push_back(*element);
-    list.rotate_behind(two);
+    list.rotate_to(three);
     EXPECT_EQ(numbers(list), (std::vector{3, 4, 1, 2}));
-    list.rotate_behind(two);  // the last already
+    list.rotate_to(three);  // the first already
     EXPECT_EQ(numbers(list), (std::vector{3, 4, 1, 2}));
-    list.rotate_behind(three);
-    EXPECT_EQ(numbers(list), (std::vector{4, 1, 2, 3}));
-    EXPECT_EQ(list.front(), &four);
-    list.erase(three);
-    list.push_back(three);
-    EXPECT_EQ(numbers(list), (std::vector{4, 1, 2, 3}));
+    list.rotate_to(two);
+    EXPECT_EQ(numbers(list), (std::vector{2, 3, 4, 1}));
+    EXPECT_EQ(list.front(), &two);
+    list.erase(two);
+    list.push_back(two);
+    EXPECT_EQ(numbers(list), (std::vector{3, 4, 1, 2}));
 }
 
-TEST(IntrusiveList, OfOneGoesRoundBehindIt) {
+TEST(IntrusiveList, OfOneGoesRoundToIt) {
     item one(1);
     plain_list list;
     list.push_back(one);
-    list.rotate_behind(one);
+    list.rotate_to(one);
     EXPECT_EQ(numbers(list), (std::vector{1}));
 }
 

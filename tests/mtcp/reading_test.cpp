@@ -65,6 +65,24 @@ TEST_P(Reading, DoesNotWaitWhenItsTokenWasStoppedBefore) {
     EXPECT_EQ(error_of(client.read({.stop = &token})), std::errc::operation_canceled);
 }
 
+/// Of a peer that polls, each answer comes before the reader would sleep.
+TEST(ReadingAnswers, IsCanceledThoughEachComesAtOnce) {
+    auto network = serve([](mnet::client& client, mnet::message message) noexcept { (void)client.send(message.bytes()); },
+                         {.address = "127.0.0.1:0", .spin = 1s});
+    auto asking = connect_to(network.address(), {.spin = 1s});
+    std::stop_source source;
+    const std::stop_token token = source.get_token();
+    std::error_code why{};
+    std::uint64_t answers = 0;
+    while (!why) {
+        ASSERT_TRUE(asking.send("again").has_value());
+        const auto answer = asking.read({.stop = &token});
+        if (!answer) why = answer.error();
+        if (answer && ++answers == 1000) source.request_stop();
+    }
+    EXPECT_EQ(why, std::errc::operation_canceled);
+}
+
 TEST_P(Reading, ATimedOutReadLosesNothingOfAFrameInPieces) {
     const bytes whole = frame("in three pieces");
     peer.send(std::span(whole).first(2));
