@@ -167,7 +167,7 @@ mnet::task<void> talk(setting& all, std::uint64_t number, outcome& told) {
 }
 
 void ask_again_and_again(setting& all, mnet::simulation::machine where, std::uint64_t connections) {
-    constexpr auto patience = 20s;
+    constexpr auto longest_read = 20s;
     choices dice(all.seed * 37);
     auto options = options_of(all);
     auto made = all.world.connect(all.address, options, where);
@@ -182,8 +182,8 @@ void ask_again_and_again(setting& all, mnet::simulation::machine where, std::uin
         const std::uint64_t wanted = dice.below(asked + 1);
         for (std::uint64_t read = 0; read < wanted;) {
             const auto since = all.world.elapsed();
-            const auto answer = client.read({.deadline = within(patience)});
-            all.world.expect_within(since, patience, "a blocking read ends by its deadline");
+            const auto answer = client.read({.deadline = within(longest_read)});
+            all.world.expect_within(since, longest_read, "a blocking read ends by its deadline");
             if (!answer) break;
             if (answer->text().starts_with('!')) continue;
             const std::string expected = text_of(name, read, std::min<std::size_t>(8, all.limits.message_bytes_max));
