@@ -1,6 +1,7 @@
 // What no library can be faster than, on this machine and in the same run: a copy of the message from one hot place to another, a system call
 // that does nothing, and a cache line that two threads hand to each other and back. `bench_limits [--size S,..] [--seconds T]` prints a JSON object
 // for each size, one for the system call, and one for the cache line.
+#include "base/pause_processor.hpp"
 #include "measurement.hpp"
 #include "process.hpp"
 #include "quantities.hpp"
@@ -53,12 +54,6 @@ double copy_ns(std::size_t size, std::chrono::nanoseconds seconds) {
     });
 }
 
-void pause_processor() noexcept {
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#endif
-}
-
 /// The median of a line there and a line back, both sides polling, with a look at the clock for each as `mnet bench pingpong` takes one.
 std::uint64_t round_trip_ns(std::chrono::nanoseconds seconds) {
     constexpr std::uint64_t last = ~std::uint64_t{0};
@@ -71,7 +66,7 @@ std::uint64_t round_trip_ns(std::chrono::nanoseconds seconds) {
         for (std::uint64_t seen = 0; seen != last;) {
             const std::uint64_t now = there.number.load(std::memory_order_acquire);
             if (now == seen) {
-                pause_processor();
+                base::pause_processor();
                 continue;
             }
             seen = now;
@@ -85,7 +80,7 @@ std::uint64_t round_trip_ns(std::chrono::nanoseconds seconds) {
     do {
         ++number;
         there.number.store(number, std::memory_order_release);
-        while (back.number.load(std::memory_order_acquire) != number) pause_processor();
+        while (back.number.load(std::memory_order_acquire) != number) base::pause_processor();
         const std::uint64_t now = bench::now_ns();
         trips.push_back(now - std::exchange(begun, now));
     } while (begun - start < static_cast<std::uint64_t>(seconds.count()));

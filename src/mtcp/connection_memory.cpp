@@ -3,6 +3,7 @@
 // What finds no room there queues up in the pool's blocks, as it does in front of a socket, and is copied over when room comes; so a peer that
 // doesn't read meets the same bounds (connection_memory_output.cpp).
 #include "base/assert.hpp"
+#include "base/pause_processor.hpp"
 #include "mtcp/connection.hpp"
 #include "mtcp/memory.hpp"
 #include "mtcp/network_core.hpp"
@@ -189,7 +190,7 @@ bool connection::next_run_soon(const operation& op) noexcept {
     unsigned looks = may_wait ? looks_for_an_answer : 1;
     while (!memory_->in.has_next()) {
         if (--looks == 0) return false;
-        pause_processor();
+        base::pause_processor();
     }
     return next_run();
 }
@@ -270,7 +271,7 @@ void connection::wake_for_room() noexcept {
 
 /// A private loop's client has found nothing: what the kernel has to tell gets its turn now and then.
 bool connection::is_time_for_events() noexcept {
-    pause_processor();
+    base::pause_processor();
     return ++memory_->idle_polls % polls_an_event == 0;
 }
 
@@ -287,7 +288,7 @@ void connection::run_for_memory(std::chrono::nanoseconds due, bool for_input) no
                 attend_memory();
                 return;
             }
-            pause_processor();
+            base::pause_processor();
         }
     } while (worker_.loop().now() < until);
     publish();

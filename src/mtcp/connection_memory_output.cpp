@@ -2,6 +2,7 @@
 //
 // While something is queued, no window of the memory is open: messages keep their order.
 #include "base/assert.hpp"
+#include "base/pause_processor.hpp"
 #include "mtcp/connection.hpp"
 #include "mtcp/memory.hpp"
 
@@ -112,7 +113,7 @@ void connection::wait_for_reader(Condition condition) noexcept {
     while (phase_ == phase::open && !output_failure_) {
         for (unsigned polls = 0; polls < polls_a_look_at_the_clock; ++polls) {
             if (condition()) return;
-            pause_processor();
+            base::pause_processor();
         }
         if (worker_.loop().now() >= until) return;
         worker_.loop().give_way();

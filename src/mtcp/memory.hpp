@@ -40,15 +40,6 @@ struct met {
     std::string address;  // the server's, as the user knows it
 };
 
-/// Between two polls of memory.
-inline void pause_processor() noexcept {
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    asm volatile("yield");
-#endif
-}
-
 struct memory : base::list_hook<> {
     memory(connection& owner, shm::segment with, const shm::peer& who, std::string where) noexcept;
 

@@ -140,7 +140,7 @@ void worker::run_once(std::chrono::nanoseconds until) noexcept {
         loop_->run_once(until);
         return;
     }
-    const bool unfinished = !unfinished_.empty() && resume_unfinished();
+    const bool unfinished = resume_unfinished();
     if (poll_memory() || unfinished) {
         idle_polls_ = 0;
         if (++busy_polls_ % polls_a_look_at_the_clock == 0) look_for_events(loop_->now());
