@@ -169,7 +169,7 @@ void connection::input_arrived() noexcept {
     if (shape_ == shape::messages) {
         pull();
     } else if (reading_.active()) {
-        if ((memory_ && next_run()) || decoder.ready(receive) || has_more() || input_end_) {
+        if ((memory_ && next_run()) || decoder.ready(receive) || has_more(at_once) || input_end_) {
             if (input_end_ && !decoder.ready(receive) && goes_away()) return;  // and the coroutine waits on
             turn_ends_at = decoder.messages() + messages_a_turn_max;
             reading_.finish(worker_, {});
@@ -195,12 +195,12 @@ std::error_code connection::why_no_more() noexcept {
 /// Calls the per-message handler for what is there, and leaves what is more than a turn's share to the next turn.
 void connection::pull() noexcept {
     auto& handler = worker_.network()->on_message();
-    const std::uint64_t turn_ends = decoder.messages() + messages_a_turn_max;
+    turn_ends_at = decoder.messages() + messages_a_turn_max;
     asked_for_room_ = true;
     while (phase_ == phase::open) {
         // Within its window a handler stays under the bound.
         if (std::exchange(asked_for_room_, false) && pause_if_above_bound()) return;
-        if (decoder.messages() >= turn_ends && (decoder.ready(receive) || (memory_ && memory_->in.has_next()))) {
+        if (decoder.messages() >= turn_ends_at && (decoder.ready(receive) || (memory_ && memory_->in.has_next()))) {
             go_on_later();
             return;
         }
@@ -210,7 +210,7 @@ void connection::pull() noexcept {
             handler(client_, message_access::make(next.payload, decoder));
             continue;
         }
-        if (next.what == wire::decoded::kind::needs_more && has_more()) continue;
+        if (next.what == wire::decoded::kind::needs_more && has_more({})) continue;
         const bool more_to_come = next.what == wire::decoded::kind::needs_more && !input_end_ && phase_ == phase::open;
         if (more_to_come) {
             ask_for_input();

@@ -261,7 +261,7 @@ private:
     void output_lost(std::error_code why) noexcept;
     bool take_run() noexcept;
     bool add_piece(std::span<const std::byte> bytes) noexcept;
-    bool fetch() noexcept;
+    bool fetch(const operation& op) noexcept;
     void wake_for_room() noexcept;
     bool is_time_for_events() noexcept;
     bool next_place(std::size_t payload_bytes) noexcept;
@@ -298,7 +298,7 @@ private:
     void ciphertext_left(std::size_t bytes) noexcept;
     bool say_goodbye() noexcept;
     void settle_ciphertext() noexcept;
-    bool has_more() noexcept { return memory_ ? fetch() : secure_ && decrypt(); }
+    bool has_more(const operation& op) noexcept { return memory_ ? fetch(op) : secure_ && decrypt(); }
 
     bool returns() const noexcept { return dialed_ && dialed_->again; }
     bool is_away() const noexcept { return dialed_ && dialed_->again && dialed_->again->away; }

@@ -302,12 +302,13 @@ bool connection::start_fill(std::coroutine_handle<> waiting, const operation& op
     }
     let_go_of_message();
     if (is_away() && !worker_.stopping()) return reading_.begin(worker_, waiting, op);
-    const bool turn_is_over = decoder.ready(receive);
-    if (turn_is_over && is_stopping()) {  // what has arrived is read to its end
+    const bool is_ready = decoder.ready(receive);
+    if (is_ready && is_stopping()) {  // what has arrived is read to its end
         reading_.set_outcome({});
         return false;
     }
-    if (!turn_is_over && phase_ == phase::open && has_more()) {
+    const bool turn_is_over = is_ready || (memory_ && decoder.messages() >= turn_ends_at && memory_->in.has_next());
+    if (!turn_is_over && phase_ == phase::open && has_more(op)) {
         reading_.set_outcome({});
         return false;
     }
@@ -321,7 +322,7 @@ bool connection::start_fill(std::coroutine_handle<> waiting, const operation& op
         reading_.set_outcome(is_away() ? std::make_error_code(std::errc::operation_canceled) : why);
         return false;
     }
-    if (is_stopping()) {
+    if (is_stopping() && !turn_is_over) {
         reading_.set_outcome(std::make_error_code(std::errc::operation_canceled));
         return false;
     }

@@ -181,11 +181,12 @@ bool connection::next_run() noexcept {
     return decoder.ready(receive);
 }
 
-/// The same of a peer that is expected to answer within a moment, for a reader who waits: looks again and again, for less than it takes to ask what else
-/// there is to be done, unless there is something. Now and then the long way has its turn all the same: it keeps the books.
+/// The same of a peer that is expected to answer within a moment, for a reader whom nobody else waits for: looks again and again, for less than it
+/// takes to ask what else there is to be done, unless there is something. Now and then the long way has its turn all the same: it keeps the books.
 bool connection::next_run_soon(const operation& op) noexcept {
     const bool is_asked = phase_ != phase::open || is_stopping() || worker_.mail()->has_calls() || is_withdrawn(op);
-    if (is_asked || sending_ || posts_waiting_ || ++memory_->short_waits % short_waits_in_a_row == 0) return false;
+    const bool is_turn_over = !worker_.serves_one() || decoder.messages() >= turn_ends_at;
+    if (is_asked || is_turn_over || sending_ || posts_waiting_ || ++memory_->short_waits % short_waits_in_a_row == 0) return false;
     const bool may_wait = op.deadline.from({}).count() > 0 && spin_for(limits_in_force(), 1).count() > 0;
     unsigned looks = may_wait ? looks_for_an_answer : 1;
     while (!memory_->in.has_next()) {
@@ -250,13 +251,14 @@ bool connection::add_piece(std::span<const std::byte> bytes) noexcept {
     return true;
 }
 
-/// Makes the decoder ready for the receive window, if the memory has what that takes. Who has read all that there is shows his answers first: the
-/// peer may wait for them.
-bool connection::fetch() noexcept {
-    if (!memory_->in.has_next()) {
+/// Makes the decoder ready for the receive window, if the memory has what that takes, or is about to. Who has read all that there is shows his answers
+/// first: the peer may wait for them.
+bool connection::fetch(const operation& op) noexcept {
+    if (memory_->in.has_next()) {
+        if (next_run()) return true;
+    } else {
         push();
-    } else if (next_run()) {
-        return true;
+        if (next_run_soon(op)) return true;
     }
     while (!decoder.ready(receive)) {
         if (!take_run()) return false;

@@ -30,6 +30,9 @@ struct stop_signal {
 
 class wait;
 
+/// Gives what is there.
+inline constexpr operation at_once{.deadline = within(std::chrono::nanoseconds(0))};
+
 /// By whoever asked for it.
 inline bool is_withdrawn(const operation& op) noexcept { return op.stop != nullptr && op.stop->stop_requested(); }
 

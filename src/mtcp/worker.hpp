@@ -110,6 +110,8 @@ public:
     std::atomic<std::thread::id>& owner() noexcept { return owner_; }
 
     void join(connection& member) noexcept;
+    /// Nobody waits while its one connection does.
+    bool serves_one() const noexcept { return members_count_ == 1; }
     /// Its last connection may end a stopping worker.
     void leave(connection& member) noexcept;
     /// The same of a client that has no connection yet.

@@ -8,6 +8,7 @@
 #include <linux/sockios.h>
 #include <map>
 #include <semaphore>
+#include <string_view>
 #include <sys/ioctl.h>
 #include <thread>
 #include <vector>
@@ -95,6 +96,74 @@ TEST(FairTurns, OfACoroutineHaveABoundedNumberOfMessages) {
     auto network = serve([&floods](mnet::client& client) { return read_all(client, floods); });
     ASSERT_NO_FATAL_FAILURE(floods.run(network));
     EXPECT_LE(floods.longest_row(), row_max);
+}
+
+/// One client is always a message ahead of its handler, each sent by itself; what another has sent before lies there all the time.
+class one_ahead {
+public:
+    void saw(std::string_view text) noexcept {
+        if (text == "other") {
+            seen_before_ = seen_;
+            others_.release();
+        } else {
+            if (++seen_ == 1) {
+                begun_.release();
+                go_.acquire();
+            }
+            // For a while: a sender that sleeps is woken by this very loop.
+            for (int tries = 1000; tries > 0 && sent_ <= seen_; --tries) std::this_thread::yield();
+        }
+    }
+
+    void run(const mnet::mtcp::network& network) {
+        mnet::client first = connect_to(network.address());
+        mnet::client second = connect_to(network.address());
+        std::thread sending([&] {
+            bool sent = true;
+            for (; sent && sent_ < enough; ++sent_) sent = first.send("one").has_value() && first.flush(soon_enough).has_value();
+            EXPECT_TRUE(sent);
+        });
+        const bool begun = begun_.try_acquire_for(patience);
+        const bool sent = second.send("other").has_value() && second.flush(soon_enough).has_value();
+        go_.release();
+        EXPECT_TRUE(begun && sent && others_.try_acquire_for(patience));
+        sending.join();
+    }
+
+    /// How many of the first's, when the other's was seen.
+    std::size_t seen_before() const noexcept { return seen_before_; }
+
+private:
+    static constexpr std::size_t enough = 20 * row_max;
+
+    std::atomic<std::size_t> sent_ = 0;
+    std::size_t seen_ = 0;  // both by the handler
+    std::size_t seen_before_ = 0;
+    std::binary_semaphore begun_{0};
+    std::binary_semaphore go_{0};
+    std::binary_semaphore others_{0};
+};
+
+mnet::task<mnet::result<>> read_on(mnet::client& client, one_ahead& ahead) {
+    for (;;) {
+        const auto message = co_await client.async_read();
+        if (!message) co_return mnet::failure(message.error());
+        ahead.saw(message->text());
+    }
+}
+
+TEST(FairTurns, OfACoroutineEndThoughTheNextMessageComesByItself) {
+    one_ahead ahead;
+    auto network = serve([&ahead](mnet::client& client) { return read_on(client, ahead); });
+    ahead.run(network);
+    EXPECT_LE(ahead.seen_before(), row_max);
+}
+
+TEST(FairTurns, OfAMessageHandlerEndThoughTheNextMessageComesByItself) {
+    one_ahead ahead;
+    auto network = serve([&ahead](mnet::client&, mnet::message message) noexcept { ahead.saw(message.text()); });
+    ahead.run(network);
+    EXPECT_LE(ahead.seen_before(), row_max);
 }
 
 TEST(FairTurns, LetEveryoneThroughWhileOneFloods) {
