@@ -185,9 +185,9 @@ bool connection::next_run() noexcept {
 /// takes to ask what else there is to be done, unless there is something. Now and then the long way has its turn all the same: it keeps the books.
 bool connection::next_run_soon(const operation& op) noexcept {
     const bool is_asked = phase_ != phase::open || is_stopping() || worker_.mail()->has_calls() || is_withdrawn(op);
-    const bool is_turn_over = !worker_.serves_one() || decoder.messages() >= turn_ends_at;
+    const bool is_turn_over = decoder.messages() >= turn_ends_at;
     if (is_asked || is_turn_over || sending_ || posts_waiting_ || ++memory_->short_waits % short_waits_in_a_row == 0) return false;
-    const bool may_wait = op.deadline.from({}).count() > 0 && spin_for(limits_in_force(), 1).count() > 0;
+    const bool may_wait = worker_.polls_for_one() && op.deadline.from({}).count() > 0;
     unsigned looks = may_wait ? looks_for_an_answer : 1;
     while (!memory_->in.has_next()) {
         if (--looks == 0) return false;
@@ -258,7 +258,7 @@ bool connection::fetch(const operation& op) noexcept {
         if (next_run()) return true;
     } else {
         push();
-        if (next_run_soon(op)) return true;
+        if (worker_.polls_for_one() && next_run_soon(op)) return true;
     }
     while (!decoder.ready(receive)) {
         if (!take_run()) return false;

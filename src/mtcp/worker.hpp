@@ -110,8 +110,8 @@ public:
     std::atomic<std::thread::id>& owner() noexcept { return owner_; }
 
     void join(connection& member) noexcept;
-    /// Nobody waits while its one connection does.
-    bool serves_one() const noexcept { return members_count_ == 1; }
+    /// It would poll for its one connection: that may wait where it is, and nobody else waits meanwhile.
+    bool polls_for_one() const noexcept { return members_count_ == 1 && spin_.count() > 0; }
     /// Its last connection may end a stopping worker.
     void leave(connection& member) noexcept;
     /// The same of a client that has no connection yet.
