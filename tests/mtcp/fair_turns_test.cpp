@@ -23,6 +23,9 @@ constexpr std::size_t flood_messages = 10'000;
 /// A client's turn may end one round of the loop and begin the next.
 constexpr std::size_t row_max = 2 * mnet::mtcp::detail::messages_a_turn_max;
 
+/// A loop that polls lets the same client go on for a few turns, before it asks the kernel for all.
+constexpr std::size_t polled_row_max = 8 * row_max;
+
 /// Two clients' messages in the order in which a handler gets them. The first one waits until both floods are on their way.
 class two_floods {
 public:
@@ -118,6 +121,7 @@ public:
     void run(const mnet::mtcp::network& network) {
         mnet::client first = connect_to(network.address());
         mnet::client second = connect_to(network.address());
+        ASSERT_TRUE(eventually([&] { return network.statistics().clients == 2; }));
         std::thread sending([&] {
             bool sent = true;
             for (; sent && sent_ < enough; ++sent_) sent = first.send("one").has_value() && first.flush(soon_enough).has_value();
@@ -134,7 +138,7 @@ public:
     std::size_t seen_before() const noexcept { return seen_before_; }
 
 private:
-    static constexpr std::size_t enough = 20 * row_max;
+    static constexpr std::size_t enough = 4 * polled_row_max;
 
     std::atomic<std::size_t> sent_ = 0;
     std::size_t seen_ = 0;  // both by the handler
@@ -156,14 +160,14 @@ TEST(FairTurns, OfACoroutineEndThoughTheNextMessageComesByItself) {
     one_ahead ahead;
     auto network = serve([&ahead](mnet::client& client) { return read_on(client, ahead); });
     ahead.run(network);
-    EXPECT_LE(ahead.seen_before(), row_max);
+    EXPECT_LE(ahead.seen_before(), polled_row_max);
 }
 
 TEST(FairTurns, OfAMessageHandlerEndThoughTheNextMessageComesByItself) {
     one_ahead ahead;
     auto network = serve([&ahead](mnet::client&, mnet::message message) noexcept { ahead.saw(message.text()); });
     ahead.run(network);
-    EXPECT_LE(ahead.seen_before(), row_max);
+    EXPECT_LE(ahead.seen_before(), polled_row_max);
 }
 
 TEST(FairTurns, LetEveryoneThroughWhileOneFloods) {

@@ -260,40 +260,6 @@ TEST(StoppingBlockingHandlers, EndsOneThatReadsWithoutEverHavingToWait) {
     sender.join();
 }
 
-TEST(StoppingBlockingHandlers, EndsOneThatReadsWithoutEverHavingToWaitFromAClient) {
-    auto network = serve([](mnet::client& client) -> mnet::result<> {
-        for (;;) {
-            if (auto message = client.read(); !message) return mnet::failure(message.error());
-        }
-    });
-    auto client = connect_to(network.address());  // in shared memory where that is used
-    std::thread sender([&] {
-        while (client.send("on and on") && client.flush({.deadline = within(5s)})) {
-        }
-    });
-    ASSERT_TRUE(eventually([&] { return network.statistics().messages_received > 1000; }));
-    EXPECT_EQ(network.stop(within(5s)).handlers_left, 0U);
-    sender.join();
-}
-
-/// Asks and takes the answer, on and on: each read waits, and none for long.
-TEST(StoppingBlockingHandlers, EndsOneThatTalksToAPeerThatAnswersAtOnce) {
-    auto network = serve([](mnet::client& client) -> mnet::result<> {
-        for (;;) {
-            if (auto sent = client.send("tell me"); !sent) return sent;
-            if (auto message = client.read(); !message) return mnet::failure(message.error());
-        }
-    });
-    auto client = connect_to(network.address(), {.spin = 1s});
-    std::thread answering([&] {
-        while (client.read() && client.send("something")) {
-        }
-    });
-    ASSERT_TRUE(eventually([&] { return network.statistics().messages_received > 1000; })) << "it tells of them meanwhile";
-    EXPECT_EQ(network.stop(within(5s)).handlers_left, 0U);
-    answering.join();
-}
-
 TEST(StoppingBlockingHandlers, ReturnsByTheDeadlineWithoutOneThatDoesNotEnd) {
     // Shared, because its thread outlives the network.
     struct shared {

@@ -63,6 +63,7 @@ private:
     bool wake_rang_ = false;
     bool called_again_ = false;
     stream* recent_ = nullptr;                    // received last
+    unsigned answers_unasked_ = 0;                // of it, since all were asked
     bool had_events_ = false;                     // since it last polled in vain
     base::intrusive_list<registration> ready_;    // streams with something to answer
     base::intrusive_list<registration> closing_;  // streams whose `closed` is due
