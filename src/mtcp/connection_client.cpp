@@ -302,6 +302,7 @@ bool connection::start_fill(std::coroutine_handle<> waiting, const operation& op
     }
     let_go_of_message();
     if (is_away() && !worker_.stopping()) return reading_.begin(worker_, waiting, op);
+    turn_ends_at = std::min(turn_ends_at, decoder.messages() + messages_a_turn_max);  // of a first step, which no input has begun
     const bool is_ready = decoder.ready(receive);
     if (is_ready && is_stopping()) {  // what has arrived is read to its end
         reading_.set_outcome({});
