@@ -17,8 +17,8 @@ namespace {
 constexpr std::chrono::seconds stalled_after{30};
 
 /// How often the peer's acknowledgement is looked for: there is no event for it.
-constexpr std::chrono::milliseconds first_look{1};
-constexpr std::chrono::milliseconds longest_look{50};
+constexpr std::chrono::milliseconds first_step{1};
+constexpr std::chrono::milliseconds longest_step{50};
 
 /// A client that was still talking when its server closed may go on: what it sends to a socket that is gone answers with a reset, and that may
 /// take our last bytes from it before it has read them. So it is heard out until it has been quiet for so long.
@@ -58,7 +58,7 @@ void connection::begin_close(std::error_code reason, std::chrono::nanoseconds du
         return;
     }
     ending_->due = due;
-    ending_->step = first_look;
+    ending_->step = first_step;
     ending_->renews = renews;
     // What still comes is thrown away, so that the close does not turn into a reset that takes our last bytes with it.
     if (unread > 0) heard_in_vain(unread);
@@ -145,7 +145,7 @@ void connection::drain() noexcept {
         return;
     }
     worker_.loop().set(ending_->timer, half_closed_ ? std::min(now + ending_->step, ending_->due) : ending_->due);
-    if (half_closed_) ending_->step = std::min<std::chrono::nanoseconds>(ending_->step * 2, longest_look);
+    if (half_closed_) ending_->step = std::min<std::chrono::nanoseconds>(ending_->step * 2, longest_step);
 }
 
 /// The end of the stream, whatever was reached.

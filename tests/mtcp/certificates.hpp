@@ -7,8 +7,12 @@
 
 #include <cstdlib>
 #include <string>
+#include <string_view>
 
 namespace mtcp_test {
+
+/// A port that the kernel chooses.
+inline constexpr std::string_view anywhere = "tls://127.0.0.1:0";
 
 struct authority_and_signed {
     support::certificate_folder files{};

@@ -111,11 +111,11 @@ INSTANTIATE_TEST_SUITE_P(With, ReaderThatStops,
                          policy_and_carrier_name);
 
 /// A handler that answers each message with as many bytes, and keeps to the rules of its client.
-void answer(mnet::client& client, mnet::message message) noexcept { (void)client.send(message.bytes()); }
+void echo_all(mnet::client& client, mnet::message message) noexcept { (void)client.send(message.bytes()); }
 
 TEST_P(ReaderThatStops, LetsTheServersMemoryGrowByItsBoundOnlyAndAHundredOthersGoOn) {
     constexpr std::size_t large_bound = 16 * bound;
-    auto network = serve(answer, {.address = fresh_address(what()), .unsent_bytes_max = large_bound, .overload = {.policy = policy()}});
+    auto network = serve(echo_all, {.address = fresh_address(what()), .unsent_bytes_max = large_bound, .overload = {.policy = policy()}});
     std::vector<mnet::client> others;
     for (int count = 0; count < 100; ++count) others.push_back(connect_to(network.address(), {.spin = std::chrono::microseconds(0)}));
     for (auto& each : others) expect_echo(each, "before");

@@ -228,7 +228,7 @@ TEST_F(SharedMemoryPeers, ThatAreServersMayBeKilledAtAnyMoment) {
 }
 
 /// Reads numbered messages to their end.
-struct reader {
+struct taken_notes {
     std::atomic<std::uint64_t> count = 0;
     std::atomic<bool> whole = true;
     endings ends{};
@@ -262,7 +262,7 @@ struct reader {
 };
 
 TEST_F(SharedMemoryPeers, ThatAreClientsMayBeKilledAtAnyMoment) {
-    reader reading;
+    taken_notes reading;
     const mnet::mtcp::listen_options options{.address = "127.0.0.1:0", .shared_memory_clients_max = 2, .shared_memory_bytes_max = 1 << 20};
     {
         auto on_a_loop = serve([&](mnet::client& client) { return reading.read_on_a_loop(client); }, options);

@@ -11,8 +11,8 @@ namespace mtcp_test {
 namespace {
 
 constexpr std::size_t bound = std::size_t{1} << 20;
-constexpr std::size_t message_bytes = 10'000;
-constexpr std::size_t frame_bytes = message_bytes + mnet::wire::header_bytes;
+constexpr std::size_t slow_message_bytes = 10'000;
+constexpr std::size_t slow_frame_bytes = slow_message_bytes + mnet::wire::header_bytes;
 
 /// What a network holds for its clients: committed, and not with the kernel.
 std::uint64_t unsent_bytes(const mnet::network_statistics& told) {
@@ -22,7 +22,7 @@ std::uint64_t unsent_bytes(const mnet::network_statistics& told) {
 bytes ten_frames() {
     bytes batch;
     for (int count = 0; count < 10; ++count) {
-        const bytes one = frame(pattern(message_bytes));
+        const bytes one = frame(pattern(slow_message_bytes));
         batch.insert(batch.end(), one.begin(), one.end());
     }
     return batch;
@@ -56,24 +56,24 @@ FOR_EVERY_SHAPE_AND_SOCKET(PeerThatNeverReads);
 TEST_P(PeerThatNeverReads, KeepsAnEchoServersMemoryUnderTheBoundAndGetsEverythingOnceItReads) {
     raw_peer peer(network.address());
     const std::size_t sent = stuff(peer, network);
-    EXPECT_LE(unsent_bytes(network.statistics()), bound + frame_bytes);
+    EXPECT_LE(unsent_bytes(network.statistics()), bound + slow_frame_bytes);
 
     // The rest of a frame that was cut; then all that was sent comes back.
     std::size_t whole = sent;
     bytes back;
     bytes expected;
-    const bytes one = frame(pattern(message_bytes));
-    const std::size_t rest = (frame_bytes - sent % frame_bytes) % frame_bytes;
+    const bytes one = frame(pattern(slow_message_bytes));
+    const std::size_t rest = (slow_frame_bytes - sent % slow_frame_bytes) % slow_frame_bytes;
     std::size_t rest_sent = 0;
-    while (back.size() < sent / frame_bytes * frame_bytes + (rest > 0 ? frame_bytes : 0)) {
-        if (rest_sent < rest) rest_sent += peer.send_what_fits(std::span(one).subspan(frame_bytes - rest + rest_sent));
+    while (back.size() < sent / slow_frame_bytes * slow_frame_bytes + (rest > 0 ? slow_frame_bytes : 0)) {
+        if (rest_sent < rest) rest_sent += peer.send_what_fits(std::span(one).subspan(slow_frame_bytes - rest + rest_sent));
         const bytes some = peer.receive_some();
         ASSERT_FALSE(some.empty());
         back.insert(back.end(), some.begin(), some.end());
     }
     whole += rest_sent;
     ASSERT_EQ(back.size(), whole);
-    for (std::size_t at = 0; at < back.size(); at += frame_bytes) {
+    for (std::size_t at = 0; at < back.size(); at += slow_frame_bytes) {
         ASSERT_TRUE(std::equal(one.begin(), one.end(), back.begin() + static_cast<std::ptrdiff_t>(at))) << "at byte " << at;
     }
 }
@@ -118,17 +118,17 @@ TEST(PeerThatNeverReadsFromAClient, MakesItsWriteSayWouldBlockUntilItReads) {
     raw_peer peer = listener.accept();
     std::size_t committed = 0;
     mnet::result<> sent;
-    while ((sent = client.send(pattern(message_bytes, static_cast<unsigned>(committed))))) ++committed;
+    while ((sent = client.send(pattern(slow_message_bytes, static_cast<unsigned>(committed))))) ++committed;
     EXPECT_EQ(error_of(sent), mnet::errc::would_block);
     EXPECT_TRUE(client.live());
     EXPECT_EQ(client.statistics().writes_refused, 1U);
     EXPECT_GT(client.unsent_bytes(), bound);
-    EXPECT_LE(client.unsent_bytes(), bound + frame_bytes);
+    EXPECT_LE(client.unsent_bytes(), bound + slow_frame_bytes);
     EXPECT_EQ(error_of(client.flush({.deadline = mnet::within(std::chrono::milliseconds(1))})), std::errc::timed_out);
 
     std::thread reader([&] {
         for (std::size_t index = 0; index < committed; ++index) {
-            ASSERT_TRUE(peer.receive_message() == pattern(message_bytes, static_cast<unsigned>(index))) << "message " << index;
+            ASSERT_TRUE(peer.receive_message() == pattern(slow_message_bytes, static_cast<unsigned>(index))) << "message " << index;
         }
     });
     EXPECT_TRUE(client.flush({.deadline = mnet::within(patience)}).has_value());
@@ -139,7 +139,7 @@ TEST(PeerThatNeverReadsFromAClient, MakesItsWriteSayWouldBlockUntilItReads) {
 
 mnet::task<mnet::result<>> fill_up(mnet::client& client, channel<std::error_code>& told) {
     mnet::result<> sent;
-    while ((sent = client.send(pattern(message_bytes)))) {
+    while ((sent = client.send(pattern(slow_message_bytes)))) {
     }
     told.put(error_of(sent));
     const auto flushed = co_await client.async_flush({.deadline = mnet::within(std::chrono::milliseconds(1))});
@@ -158,7 +158,7 @@ TEST(PeerThatNeverReadsFromACoroutine, MakesItsWriteSayWouldBlockAndItsFlushWait
     EXPECT_EQ(told.take(), std::make_error_code(std::errc::timed_out));
     EXPECT_EQ(network.statistics().writes_refused, 1U);
     const std::uint64_t committed = network.statistics().messages_sent;
-    for (std::uint64_t index = 0; index < committed; ++index) ASSERT_TRUE(peer.receive_message() == pattern(message_bytes));
+    for (std::uint64_t index = 0; index < committed; ++index) ASSERT_TRUE(peer.receive_message() == pattern(slow_message_bytes));
     EXPECT_EQ(told.take(), std::error_code{});
     EXPECT_EQ(peer.receive_to_end(), bytes{});
 }
@@ -176,7 +176,7 @@ TEST(PeerThatNeverReadsResidentMemory, StaysNearTheBoundForEachOfThem) {
         (void)stuff(all.back(), network);
     }
     // A block may be as large again as what lies in it, and a window each way is shared by all.
-    constexpr std::size_t each = 2 * (bound + frame_bytes);
+    constexpr std::size_t each = 2 * (bound + slow_frame_bytes);
     EXPECT_LE(resident_bytes(), before + peers * each + (std::size_t{4} << 20));
 }
 

@@ -11,26 +11,26 @@ namespace {
 using mnet::within;
 using namespace std::chrono_literals;
 
-mnet::result<> read_on(mnet::client& client) {
+mnet::result<> hear_out(mnet::client& client) {
     for (;;) {
         if (auto message = client.read(); !message) return mnet::failure(message.error());
     }
 }
 
-mnet::task<mnet::result<>> async_read_on(mnet::client& client) {
+mnet::task<mnet::result<>> async_hear_out(mnet::client& client) {
     for (;;) {
         if (auto message = co_await client.async_read(); !message) co_return mnet::failure(message.error());
     }
 }
 
-mnet::result<> ask_on(mnet::client& client) {
+mnet::result<> keep_asking(mnet::client& client) {
     for (;;) {
         if (auto sent = client.send("tell me"); !sent) return sent;
         if (auto message = client.read(); !message) return mnet::failure(message.error());
     }
 }
 
-mnet::task<mnet::result<>> async_ask_on(mnet::client& client) {
+mnet::task<mnet::result<>> async_keep_asking(mnet::client& client) {
     for (;;) {
         if (auto sent = client.send("tell me"); !sent) co_return sent;
         if (auto message = co_await client.async_read(); !message) co_return mnet::failure(message.error());
@@ -61,13 +61,15 @@ void expect_to_stop_beside_fast_answers(mnet::mtcp::network network) {
     answering.join();
 }
 
-TEST(StoppingBusyHandlers, EndsABlockingOneThatReadsWithoutEverHavingToWait) { expect_to_stop_under_a_flood(serve(read_on)); }
+TEST(StoppingBusyHandlers, EndsABlockingOneThatReadsWithoutEverHavingToWait) { expect_to_stop_under_a_flood(serve(hear_out)); }
 
-TEST(StoppingBusyHandlers, EndsACoroutineThatReadsWithoutEverHavingToWait) { expect_to_stop_under_a_flood(serve(async_read_on)); }
+TEST(StoppingBusyHandlers, EndsACoroutineThatReadsWithoutEverHavingToWait) { expect_to_stop_under_a_flood(serve(async_hear_out)); }
 
-TEST(StoppingBusyHandlers, EndsABlockingOneThatTalksToAPeerThatAnswersAtOnce) { expect_to_stop_beside_fast_answers(serve(ask_on)); }
+TEST(StoppingBusyHandlers, EndsABlockingOneThatTalksToAPeerThatAnswersAtOnce) { expect_to_stop_beside_fast_answers(serve(keep_asking)); }
 
-TEST(StoppingBusyHandlers, EndsACoroutineThatTalksToAPeerThatAnswersAtOnce) { expect_to_stop_beside_fast_answers(serve(async_ask_on)); }
+TEST(StoppingBusyHandlers, EndsACoroutineThatTalksToAPeerThatAnswersAtOnce) {
+    expect_to_stop_beside_fast_answers(serve(async_keep_asking));
+}
 
 }  // namespace
 }  // namespace mtcp_test

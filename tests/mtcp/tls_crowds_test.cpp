@@ -13,9 +13,9 @@ namespace {
 
 namespace mtcp = mnet::mtcp;
 
-constexpr std::size_t crowd_size = 1000;
+constexpr std::size_t silent_crowd_size = 1000;
 constexpr std::size_t handshakes_max = 256;
-constexpr std::size_t descriptors_needed = 2 * crowd_size + 100;
+constexpr std::size_t descriptors_needed = 2 * silent_crowd_size + 100;
 
 class TlsCrowd : public EveryShape {
 protected:
@@ -34,7 +34,7 @@ protected:
     }
 
     static void come_and_go(mtcp::network& network) {
-        auto silent = silent_peers(network, crowd_size);
+        auto silent = silent_peers(network, silent_crowd_size);
         auto client = connect_to(network.address());
         expect_echo(client, "over their heads");
         silent.clear();
@@ -49,12 +49,12 @@ TEST_P(TlsCrowd, OfSilentConnectionsKeepsNobodyOut) {
     // A loop has four silent ones for each handshake.
     constexpr std::size_t silent_max = handshakes_max;
     auto network = serve_with({.handshakes_max = silent_max / 4});
-    const auto silent = silent_peers(network, crowd_size);
+    const auto silent = silent_peers(network, silent_crowd_size);
     auto first = connect_to(network.address());
     expect_echo(first, "who was there before");
     // By now all of them were accepted, in the order of their coming; no more are left than may be silent at the same time, and who was connected.
     EXPECT_TRUE(eventually([&] { return network.statistics().clients <= silent_max + 1; }));
-    EXPECT_GE(network.statistics().handshakes_failed, crowd_size - silent_max);
+    EXPECT_GE(network.statistics().handshakes_failed, silent_crowd_size - silent_max);
     for (int count = 0; count < 10; ++count) {
         auto client = connect_to(network.address());
         expect_echo(client, "who came later");
@@ -80,16 +80,16 @@ TEST_P(TlsCrowd, OfSilentConnectionsTakesNoHandshakesPlace) {
 TEST_P(TlsCrowd, OfSilentConnectionsCostsNoHandshakesMemory) {
     if (!memory_is_measurable) GTEST_SKIP() << "the sanitizer has its own way with memory";
     if (raise_descriptor_limit() < descriptors_needed) GTEST_SKIP() << "the system allows too few descriptors";
-    auto network = serve_with({.handshakes_max = crowd_size, .handshakes_per_second_max = 1'000'000});
+    auto network = serve_with({.handshakes_max = silent_crowd_size, .handshakes_per_second_max = 1'000'000});
     {
         auto client = connect_to(network.address());
         expect_echo(client, "so that what one costs is there");
     }
     const std::size_t before = resident_bytes();
-    const auto silent = silent_peers(network, crowd_size);
-    ASSERT_TRUE(eventually([&] { return network.statistics().clients >= crowd_size; }));
+    const auto silent = silent_peers(network, silent_crowd_size);
+    ASSERT_TRUE(eventually([&] { return network.statistics().clients >= silent_crowd_size; }));
     constexpr std::size_t far_below_openssls_bytes = 4096;
-    EXPECT_LE(resident_bytes(), before + crowd_size * far_below_openssls_bytes);
+    EXPECT_LE(resident_bytes(), before + silent_crowd_size * far_below_openssls_bytes);
 }
 
 TEST_P(TlsCrowd, LeavesNoDescriptorAndNoMemoryBehind) {

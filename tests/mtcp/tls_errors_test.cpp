@@ -20,7 +20,6 @@ namespace mtcp = mnet::mtcp;
 namespace tls = mnet::tls;
 namespace certificates = mnet::tls::certificates;
 
-constexpr std::string_view anywhere = "tls://127.0.0.1:0";
 constexpr auto long_ago = std::chrono::sys_days(std::chrono::year(2020) / 1 / 1);
 constexpr std::chrono::days a_month{31};
 

@@ -18,7 +18,7 @@ namespace tls = mnet::tls;
 
 constexpr int reloads = 100;
 constexpr int broken_each = 10;  // every tenth file is broken first
-constexpr std::size_t clients = 100;
+constexpr std::size_t clients_max = 100;
 
 /// Clients that echo until they are told to stop, on a thread of their own.
 class echoing_crowd {
@@ -65,7 +65,7 @@ private:
         if (!loop) return;
         std::vector<mnet::task<>> talks;
         std::size_t ended = 0;
-        for (std::size_t index = 0; index < clients; ++index) {
+        for (std::size_t index = 0; index < clients_max; ++index) {
             talks.push_back(talk(*loop, index));
             talks.back().start({[](void* count) noexcept { ++*static_cast<std::size_t*>(count); }, &ended});
         }
@@ -73,7 +73,7 @@ private:
     }
 
     std::string address_;
-    std::vector<std::atomic<std::uint64_t>> trips_ = std::vector<std::atomic<std::uint64_t>>(clients);
+    std::vector<std::atomic<std::uint64_t>> trips_ = std::vector<std::atomic<std::uint64_t>>(clients_max);
     std::atomic<bool> stopping_ = false;
     std::size_t in_order_ = 0;
     std::thread thread_;
@@ -101,7 +101,7 @@ TEST_P(TlsReloads, AHundredTimesWhileAHundredClientsEchoDropNobody) {
     const auto settings = must(tls::server({.certificate = paths.certificate, .key = paths.key}));
     auto network = *listen_echo(GetParam(), {.address = "tls://127.0.0.1:0", .tls = settings});
     echoing_crowd crowd(network.address());
-    ASSERT_TRUE(eventually([&] { return crowd.went_on_since(std::vector<std::uint64_t>(clients)); }));
+    ASSERT_TRUE(eventually([&] { return crowd.went_on_since(std::vector<std::uint64_t>(clients_max)); }));
 
     std::string serving = "number0.example";
     for (int number = 1; number <= reloads; ++number) {
@@ -119,7 +119,7 @@ TEST_P(TlsReloads, AHundredTimesWhileAHundredClientsEchoDropNobody) {
         ASSERT_EQ(who_answers(network), serving);
     }
     EXPECT_TRUE(eventually([&, then = crowd.trips()] { return crowd.went_on_since(then); }));
-    EXPECT_EQ(crowd.stop(), clients);
+    EXPECT_EQ(crowd.stop(), clients_max);
     const auto told = network.statistics();
     EXPECT_GE(told.reloads, static_cast<std::uint64_t>(reloads));
     EXPECT_GE(told.reloads_failed, static_cast<std::uint64_t>(reloads / broken_each));

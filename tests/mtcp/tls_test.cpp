@@ -19,8 +19,6 @@ using mnet::tls_errc;
 namespace mtcp = mnet::mtcp;
 namespace tls = mnet::tls;
 
-constexpr std::string_view anywhere = "tls://127.0.0.1:0";
-
 std::string plain(const std::string& address) { return address.substr(std::string_view("tls://").size()); }
 
 tls::server_settings server_with(const tls::certificate_files& files, std::string client_authority = {}) {

@@ -20,7 +20,7 @@ using simulation::world;
 
 constexpr auto echo_message = [](client& client, message message) noexcept { (void)client.send(message.bytes()); };
 
-task<result<>> echo(client& client) {
+task<result<>> echo_each(client& client) {
     for (;;) {
         const auto message = co_await client.async_read();
         if (!message) co_return failure(message.error());
@@ -75,7 +75,7 @@ TEST(Simulation, RunsPerMessageHandlersAndCoroutinesAsTheyAre) {
     conversation messages;
     messages.hold({.faults = simulation::lossless_faults()}, echo_message, nothing);
     conversation coroutines;
-    coroutines.hold({.faults = simulation::lossless_faults()}, echo, nothing);
+    coroutines.hold({.faults = simulation::lossless_faults()}, echo_each, nothing);
     for (const conversation* each : {&messages, &coroutines}) {
         EXPECT_TRUE(each->verdict) << each->verdict.report;
         EXPECT_FALSE(each->error) << each->error.message();
@@ -91,9 +91,9 @@ TEST(Simulation, RunsTheSameWithTheSameSeed) {
     conversation first;
     conversation second;
     conversation other;
-    first.hold({.seed = 5, .faults = simulation::lossless_faults()}, echo, nothing);
-    second.hold({.seed = 5, .faults = simulation::lossless_faults()}, echo, nothing);
-    other.hold({.seed = 6, .faults = simulation::lossless_faults()}, echo, nothing);
+    first.hold({.seed = 5, .faults = simulation::lossless_faults()}, echo_each, nothing);
+    second.hold({.seed = 5, .faults = simulation::lossless_faults()}, echo_each, nothing);
+    other.hold({.seed = 6, .faults = simulation::lossless_faults()}, echo_each, nothing);
     EXPECT_EQ(first.verdict.elapsed, second.verdict.elapsed);
     EXPECT_EQ(first.verdict.injected.total(), second.verdict.injected.total());
     EXPECT_NE(first.verdict.elapsed, other.verdict.elapsed);
@@ -101,7 +101,7 @@ TEST(Simulation, RunsTheSameWithTheSameSeed) {
 
 TEST(Simulation, HidesAPartitionFromWhoHasPatience) {
     conversation parted;
-    parted.hold({}, echo, [](world& world) { world.after(5ms, [&] { world.part(machine{0}, machine{1}, 10s); }); });
+    parted.hold({}, echo_each, [](world& world) { world.after(5ms, [&] { world.part(machine{0}, machine{1}, 10s); }); });
     EXPECT_TRUE(parted.verdict) << parted.verdict.report;
     EXPECT_EQ(parted.answers.size(), 1000U);
     EXPECT_GE(parted.verdict.elapsed, 10s);
@@ -110,7 +110,7 @@ TEST(Simulation, HidesAPartitionFromWhoHasPatience) {
 
 TEST(Simulation, EndsAPartitionByOrder) {
     conversation parted;
-    parted.hold({}, echo, [](world& world) {
+    parted.hold({}, echo_each, [](world& world) {
         world.after(5ms, [&] { world.part(machine{0}, machine{1}); });
         world.after(3s, [&] { world.reunite(machine{0}, machine{1}); });
     });
@@ -120,7 +120,7 @@ TEST(Simulation, EndsAPartitionByOrder) {
 
 TEST(Simulation, ChangesLuckWhileItRuns) {
     conversation unlucky;
-    unlucky.hold({}, echo, [](world& world) { world.after(5ms, [&] { world.luck().resets = 1; }); });
+    unlucky.hold({}, echo_each, [](world& world) { world.after(5ms, [&] { world.luck().resets = 1; }); });
     EXPECT_TRUE(unlucky.verdict) << unlucky.verdict.report;
     EXPECT_EQ(unlucky.error, std::errc::connection_reset);
     EXPECT_LT(unlucky.answers.size(), 1000U);

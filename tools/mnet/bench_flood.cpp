@@ -15,7 +15,7 @@ namespace mnet::tool {
 namespace {
 
 /// So many on their way: enough to fill every turn that the server gives this client, many times over.
-constexpr int in_flight_max = 20'000;
+constexpr int flooded_max = 20'000;
 
 /// A flood from another machine would take no processor from the server and the sender. So this one takes only what they leave: it runs where
 /// the server runs, when that sleeps (SCHED_IDLE, sched(7)).
@@ -29,7 +29,7 @@ void flood(const std::stop_token& stop, client client, std::size_t size) {
     const std::vector<std::byte> payload(size, std::byte{0x5a});
     const operation until_stopped{.deadline = bench_patience.deadline, .stop = &stop};
     for (int in_flight = 0; !stop.stop_requested();) {
-        while (in_flight < in_flight_max && client.send(payload)) ++in_flight;
+        while (in_flight < flooded_max && client.send(payload)) ++in_flight;
         if (!client.read(until_stopped)) return;
         for (--in_flight; client.try_read(); --in_flight) {
         }

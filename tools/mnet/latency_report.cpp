@@ -36,7 +36,9 @@ constexpr double values_above_min = 10;
 
 std::string time_text(std::uint64_t nanoseconds) { return duration_text(static_cast<double>(nanoseconds)); }
 
-std::string rate_text(double messages_per_second) { return count_text(static_cast<std::uint64_t>(std::llround(messages_per_second))); }
+std::string whole_rate_text(double messages_per_second) {
+    return count_text(static_cast<std::uint64_t>(std::llround(messages_per_second)));
+}
 
 std::string line_of(std::string_view who, std::string_view what, const bench::histogram& seen) {
     std::string line = fmt::format("{:>7} {:<9}", who, what);
@@ -46,7 +48,7 @@ std::string line_of(std::string_view who, std::string_view what, const bench::hi
 
 void add_program(std::vector<std::string>& lines, std::string_view who, const bench::latencies& seen) {
     lines.push_back(line_of(who, "response", seen.response) +
-                    fmt::format(" {:>12} {:>12}", rate_text(seen.achieved_rate()), count_text(seen.behind_max)));
+                    fmt::format(" {:>12} {:>12}", whole_rate_text(seen.achieved_rate()), count_text(seen.behind_max)));
     lines.push_back(line_of("", "service", seen.service));
 }
 
@@ -131,7 +133,7 @@ std::optional<double> ratio_of(const latency_figures& figures) noexcept {
 std::vector<std::string> latency_lines(const latency_figures& figures, std::size_t size, std::size_t columns) {
     std::vector<std::string> lines;
     lines.push_back(fmt::format("{}, {} clients, {} messages, {} a second over all clients", size_text(size), count_text(figures.clients),
-                                count_text(figures.mnet->due), rate_text(figures.rate)));
+                                count_text(figures.mnet->due), whole_rate_text(figures.rate)));
     std::string head = fmt::format("{:>17}", "");
     for (const percentile& told : percentiles_told) head += fmt::format(" {:>9}", told.title);
     lines.push_back(head + fmt::format(" {:>9} {:>12} {:>12}", "max", "a second", "most behind"));
@@ -156,10 +158,11 @@ std::vector<std::string> rate_complaints(const latency_figures& figures, std::si
         if (seen.kept_rate()) return;
         std::string given_up;
         if (seen.never_written != 0) given_up = fmt::format(", {} were never written", count_text(seen.never_written));
-        lines.push_back(fmt::format(
-            "{} latency, {}: the sender did not keep the rate: {} of {} a second, up to {} messages behind{}; "
-            "response times contain its delay",
-            who, size_text(size), rate_text(seen.achieved_rate()), rate_text(figures.rate), count_text(seen.behind_max), given_up));
+        lines.push_back(
+            fmt::format("{} latency, {}: the sender did not keep the rate: {} of {} a second, up to {} messages behind{}; "
+                        "response times contain its delay",
+                        who, size_text(size), whole_rate_text(seen.achieved_rate()), whole_rate_text(figures.rate),
+                        count_text(seen.behind_max), given_up));
     };
     complain("mnet", *figures.mnet);
     if (figures.plain != nullptr) complain("plain", *figures.plain);
