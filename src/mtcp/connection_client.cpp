@@ -308,6 +308,7 @@ bool connection::start_fill(std::coroutine_handle<> waiting, const operation& op
         reading_.set_outcome({});
         return false;
     }
+    // In memory the next message may lie in a run of its own.
     const bool turn_is_over = is_ready || (memory_ && decoder.messages() >= turn_ends_at && memory_->in.has_next());
     if (!turn_is_over && phase_ == phase::open && has_more(op)) {
         reading_.set_outcome({});

@@ -110,8 +110,6 @@ public:
     std::atomic<std::thread::id>& owner() noexcept { return owner_; }
 
     void join(connection& member) noexcept;
-    /// It would poll for its one connection: that may wait where it is, and nobody else waits meanwhile.
-    bool polls_for_one() const noexcept { return members_count_ == 1 && spin_.count() > 0; }
     /// Its last connection may end a stopping worker.
     void leave(connection& member) noexcept;
     /// The same of a client that has no connection yet.
@@ -120,6 +118,8 @@ public:
 
     /// A connection that shares memory has no events of the kernel: it is polled, and asked before the loop sleeps.
     void share(memory& shared) noexcept;
+    /// It would poll for its only connection: that may as well wait where it is, for a moment.
+    bool polls_for_one() const noexcept { return members_count_ == 1 && spin_.count() > 0; }
 
     /// Answers what can be answered, polls for a moment where that is wanted, then sleeps until `until` at most.
     void run_once(std::chrono::nanoseconds until) noexcept;

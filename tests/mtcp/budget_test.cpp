@@ -16,7 +16,7 @@ namespace {
 using mnet::at_bound;
 
 constexpr std::size_t budget_bytes = std::size_t{64} << 20;
-constexpr std::size_t budgeted_bytes = std::size_t{16} << 10;
+constexpr std::size_t posted_message_bytes = std::size_t{16} << 10;
 constexpr std::size_t readers = 1000;
 
 void echo(mnet::client& client, mnet::message message) noexcept { (void)client.send(message.bytes()); }
@@ -38,7 +38,7 @@ TEST_P(BudgetOfAThousandStoppedReaders, HoldsAndWhoReadsIsServed) {
     ASSERT_TRUE(eventually([&] { return network.statistics().clients == readers; }));
     const std::size_t before = resident_bytes();
 
-    const std::string text(budgeted_bytes, 'x');
+    const std::string text(posted_message_bytes, 'x');
     std::uint64_t most = 0;
     const auto post = [&] {
         (void)network.broadcast(text);
@@ -49,10 +49,10 @@ TEST_P(BudgetOfAThousandStoppedReaders, HoldsAndWhoReadsIsServed) {
         return most > budget_bytes / 4 * 3;
     }));
     for (int more = 0; more < 100; ++more) post();
-    EXPECT_LE(most, budget_bytes + readers * (budgeted_bytes + mnet::wire::header_bytes)) << "soft by a message of each";
+    EXPECT_LE(most, budget_bytes + readers * (posted_message_bytes + mnet::wire::header_bytes)) << "soft by a message of each";
     if (memory_is_measurable) {
         // Blocks are larger than what lies in them, by a half at most on the whole.
-        EXPECT_LE(resident_bytes(), before + budget_bytes / 2 * 3 + 2 * readers * budgeted_bytes);
+        EXPECT_LE(resident_bytes(), before + budget_bytes / 2 * 3 + 2 * readers * posted_message_bytes);
     }
     EXPECT_TRUE(eventually([&] { return network.statistics().overloaded_client != 0; })) << "a slow one is named";
     auto client = connect_to(network.address());
