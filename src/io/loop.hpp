@@ -134,7 +134,7 @@ public:
     /// Whether its handles are descriptors of this process, that can be used beside it.
     virtual bool has_descriptors() const noexcept { return true; }
 
-    /// The loop's clock, from an origin of its own choice; monotonic.
+    /// The loop's clock, from an origin of its own choice; monotonic. Of the kernel's loops it is one clock, that any thread may ask.
     virtual std::chrono::nanoseconds now() const noexcept = 0;
 
     /// Runs `timer` at `due`, never early. An armed timer is armed anew. Cancelling one that isn't armed does nothing.

@@ -171,7 +171,8 @@ private:
     const std::shared_ptr<std::atomic<unsigned>> leaving_ = std::make_shared<std::atomic<unsigned>>(0U);
     ledger ended_accounts_{};  // of blocking workers that are gone
     farewell farewell_{};
-    std::chrono::nanoseconds stop_span_{0};  // set once, before the loops are told
+    std::chrono::nanoseconds stop_asked_{0};  // set once, before the loops are told; so are the next two
+    std::chrono::nanoseconds stop_span_{0};
     std::chrono::nanoseconds stop_over_{0};
     std::uint64_t reloads_ = 0;
     std::uint64_t reloads_failed_ = 0;

@@ -31,7 +31,7 @@ bool network_core::all_ended() const noexcept {
     return loops_ended && blocking_workers_.empty();
 }
 
-/// Within `stop_span_` from now, the clients over `stop_over_` of it. What is posted is small enough to need no memory.
+/// The clients over `stop_over_` from the call on. What is posted is small enough to need no memory.
 void network_core::ask_to_stop() {
     for (station& each : stations_) {
         const auto stop_station = [this, &each] {
@@ -53,9 +53,9 @@ void network_core::ask_to_stop() {
     }
 }
 
+/// A worker that hears of it late has so much less time.
 void network_core::tell_to_stop(worker& work, std::chrono::nanoseconds delay, std::chrono::nanoseconds over) noexcept {
-    const auto now = work.loop().now();
-    work.stop(now + delay, over, stop_span_ > io::never - now ? io::never : now + cut_after(stop_span_));
+    work.stop(stop_asked_ + delay, over, stop_span_ == io::never ? io::never : stop_asked_ + cut_after(stop_span_));
 }
 
 farewell network_core::stop(const stop_options& how) {
@@ -65,9 +65,9 @@ farewell network_core::stop(const stop_options& how) {
         return farewell_;
     }
     stopping_ = true;
-    const auto now = std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch());
-    const auto due = how.deadline.from(now);
-    stop_span_ = due == io::never ? io::never : std::max(due - now, std::chrono::nanoseconds(0));
+    stop_asked_ = stations_.front().work->loop().now();
+    const auto due = how.deadline.from(stop_asked_);
+    stop_span_ = due == io::never ? io::never : std::max(due - stop_asked_, std::chrono::nanoseconds(0));
     stop_over_ = std::clamp(how.over, std::chrono::nanoseconds(0), stop_span_ / 4 * 3);
     ask_to_stop();
     if (world_.threads()) {

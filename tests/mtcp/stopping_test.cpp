@@ -243,23 +243,6 @@ TEST(StoppingBlockingHandlers, EndsOneThatSendsWithoutEverHavingToWait) {
     reader.join();
 }
 
-TEST(StoppingBlockingHandlers, EndsOneThatReadsWithoutEverHavingToWait) {
-    auto network = serve([](mnet::client& client) -> mnet::result<> {
-        for (;;) {
-            if (auto message = client.read(); !message) return mnet::failure(message.error());
-        }
-    });
-    raw_peer peer(network.address());
-    const bytes flood = frame(pattern(1000));
-    std::thread sender([&] {
-        while (::send(peer.descriptor(), flood.data(), flood.size(), MSG_NOSIGNAL) > 0) {
-        }
-    });
-    ASSERT_TRUE(eventually([&] { return network.statistics().clients == 1; }));
-    EXPECT_EQ(network.stop(within(5s)).handlers_left, 0U) << "its handler ends at once; the flood is heard out by the deadline at most";
-    sender.join();
-}
-
 TEST(StoppingBlockingHandlers, ReturnsByTheDeadlineWithoutOneThatDoesNotEnd) {
     // Shared, because its thread outlives the network.
     struct shared {
