@@ -1,6 +1,7 @@
 // Stream and ping-pong over one plain blocking connection, both ends: see plain_sockets.hpp.
 #include "plain_sockets.hpp"
 #include "stamp.hpp"
+#include "trip_clock.hpp"
 
 #include <cstring>
 
@@ -95,8 +96,9 @@ result<measurement> measure_pingpong(connection& connection, std::uint64_t count
 
     measurement measured{.messages = count};
     const usage before = usage_now(connection.system_calls());
+    const trip_clock clock;
     const std::uint64_t start = now_ns();
-    std::uint64_t begun_at = start;
+    std::uint64_t begun_at = clock.now();
     for (std::uint64_t sequence = 0; sequence < count; ++sequence) {
         std::byte* const target = connection.room(size);
         if (target == nullptr) return std::unexpected(connection.error());
@@ -106,7 +108,7 @@ result<measurement> measure_pingpong(connection& connection, std::uint64_t count
         if (auto flushed = connection.flush(); !flushed) return std::unexpected(flushed.error());
         const auto reply = connection.read();
         if (!reply) return std::unexpected(reply.error());
-        const std::uint64_t now = now_ns();
+        const std::uint64_t now = clock.now();
         latencies_ns.push_back(now - begun_at);
         begun_at = now;
         if (!intact(*reply, size, sequence)) continue;
@@ -115,6 +117,7 @@ result<measurement> measure_pingpong(connection& connection, std::uint64_t count
     }
     measured.elapsed_ns = now_ns() - start;
     measured.sender = usage_now(connection.system_calls()) - before;
+    clock.to_ns(std::span(latencies_ns).last(count));
 
     const auto report = connection.read();
     if (!report) return std::unexpected(report.error());

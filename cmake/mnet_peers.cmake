@@ -10,7 +10,7 @@ set(peers_folder "${PROJECT_SOURCE_DIR}/bench/peers")
 set(tool_folder "${PROJECT_SOURCE_DIR}/tools/mnet")
 add_library(mnet_peer_program STATIC EXCLUDE_FROM_ALL
     "${peers_folder}/peer_program.cpp" "${peers_folder}/peer_processes.cpp"
-    "${PROJECT_SOURCE_DIR}/bench/protocol.cpp" "${PROJECT_SOURCE_DIR}/bench/resident.cpp"
+    "${PROJECT_SOURCE_DIR}/bench/protocol.cpp" "${PROJECT_SOURCE_DIR}/bench/resident.cpp" "${PROJECT_SOURCE_DIR}/bench/trip_clock.cpp"
     "${tool_folder}/bench_rounds.cpp" "${tool_folder}/bench_row.cpp" "${tool_folder}/process.cpp" "${tool_folder}/quantities.cpp")
 mnet_settings(mnet_peer_program)
 target_include_directories(mnet_peer_program PUBLIC

@@ -7,6 +7,7 @@
 #include "process.hpp"
 #include "protocol.hpp"
 #include "quantities.hpp"
+#include "trip_clock.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -128,13 +129,15 @@ private:
             begin(work_of::pingpong, count);
             measurement measured = timed([&] {
                 measurement trips{.messages = count};
-                std::uint64_t begun_at = now_ns();
+                const trip_clock clock;
+                std::uint64_t begun_at = clock.now();
                 for (std::uint64_t sequence = 0; sequence < count; ++sequence) {
                     trips.delivered += client_->round_trip(sequence) ? 1 : 0;
-                    const std::uint64_t now = now_ns();
+                    const std::uint64_t now = clock.now();
                     latencies_ns.push_back(now - begun_at);
                     begun_at = now;
                 }
+                clock.to_ns(latencies_ns);
                 return trips;
             });
             measured.delivered = std::min(measured.delivered, acknowledgement().delivered);

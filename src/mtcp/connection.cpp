@@ -250,11 +250,7 @@ bool connection::pause_if_above_bound() noexcept {
 // Output --------------------------------------------------------------------------------------------------------------------------
 
 /// Offers what is committed to the kernel, as much as it takes.
-void connection::push() noexcept {
-    if (memory_) {
-        push_into_memory();
-        return;
-    }
+void connection::push_into_stream() noexcept {
     if (secure_) {
         push_ciphertext();
         return;

@@ -202,7 +202,8 @@ private:
     result<> may_send(std::size_t payload_bytes) noexcept;
     result<> room_for(std::size_t payload_bytes) noexcept;
     std::error_code why_no_more() noexcept;
-    void push() noexcept;
+    void push() noexcept { memory_ ? push_into_memory() : push_into_stream(); }
+    void push_into_stream() noexcept;
     void let_the_peer_catch_up() noexcept;
     void deliver_posts() noexcept;
     std::error_code commit_posts() noexcept;
@@ -263,7 +264,6 @@ private:
     bool add_piece(std::span<const std::byte> bytes) noexcept;
     bool fetch(const operation& op) noexcept;
     void wake_for_room() noexcept;
-    bool is_time_for_events() noexcept;
     bool next_place(std::size_t payload_bytes) noexcept;
     bool next_run() noexcept;
     bool next_run_soon(const operation& op) noexcept;
@@ -275,8 +275,8 @@ private:
     result<> room_in_memory(std::size_t frame_bytes) noexcept;
     bool copy_in_place(base::block& frame) noexcept;
     void show_batch() noexcept;
+    bool show_answer() noexcept;
     void push_into_memory() noexcept;
-    void finish_in_memory() noexcept;
     void run_for_memory(std::chrono::nanoseconds due, bool for_input) noexcept;
 
     bool guard_dialed() noexcept;

@@ -2,6 +2,7 @@
 // a shared one.
 #include "base/assert.hpp"
 #include "mtcp/connection.hpp"
+#include "mtcp/memory.hpp"
 #include "mtcp/network_core.hpp"
 
 #include <mnet/wire/frame.hpp>
@@ -123,7 +124,7 @@ result<> connection::flush_here(const operation& op) noexcept {
         const turn turn(worker_);  // outside of the loop's own turns, the window goes back at once
         push();
     }
-    if (worker_.is_private() && (worker_.mail()->has_calls() || worker_.stopping() || (memory_ && is_time_for_events()))) attend();
+    if (worker_.is_private() && (worker_.mail()->has_calls() || worker_.stopping() || (memory_ && memory_->is_time_for_events()))) attend();
     if (output_failure_) return failure(output_failure_);
     if (phase_ != phase::open) return failure(close_reason_);
     if (unsent_bytes() == 0) return {};
@@ -205,7 +206,7 @@ result<> connection::try_fill_here() noexcept {
     if (!filled && !nothing_yet) return filled;
     // A polling loop runs nothing else: give what waits on this loop its turn.
     const bool something_waits = worker_.mail()->has_calls() || (nothing_yet && (out_.unsent_bytes() > 0 || posts_waiting_)) ||
-                                 (nothing_yet && memory_ && worker_.is_private() && is_time_for_events()) ||
+                                 (nothing_yet && memory_ && worker_.is_private() && memory_->is_time_for_events()) ||
                                  (nothing_yet && poll_for_frame());
     if (worker_.is_private() && something_waits) {
         push();

@@ -132,7 +132,8 @@ void connection::drain() noexcept {
     if (!output_failure_ && out_.unsent_bytes() == 0 && !half_closed_ && (!secure_ || say_goodbye())) {
         half_closed_ = true;
         if (memory_) {
-            finish_in_memory();
+            memory_->out.finish();
+            if (memory_->out.publish()) ring();
         } else if (auto finished = worker_.loop().finish(*this); !finished && !output_failure_) {
             output_failure_ = finished.error();
         }

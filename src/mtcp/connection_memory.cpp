@@ -33,6 +33,11 @@ memory::memory(connection& owner, shm::segment with, const shm::peer& who, std::
           static_cast<connection*>(self)->give_back_pages();
       }) {}
 
+bool memory::is_time_for_events() noexcept {
+    base::pause_processor();
+    return ++idle_polls % polls_an_event == 0;
+}
+
 result<> connection::share(met&& with) noexcept {
     was_met_ = true;
     memory_.reset(new (std::nothrow) memory(*this, std::move(with.shared), with.with, std::move(with.address)));
@@ -187,6 +192,10 @@ bool connection::next_run_soon(const operation& op) noexcept {
     const bool is_asked = phase_ != phase::open || is_stopping() || worker_.mail()->has_calls() || is_withdrawn(op);
     const bool is_turn_over = decoder.messages() >= turn_ends_at;
     if (is_asked || is_turn_over || sending_ || posts_waiting_ || ++memory_->short_waits % short_waits_in_a_row == 0) return false;
+    if (receive.empty()) {  // while there is time for it
+        memory_->in.end_last();
+        wake_for_room();
+    }
     const bool may_wait = worker_.polls_for_one() && op.deadline.from({}).count() > 0;
     unsigned looks = may_wait ? looks_for_an_answer : 1;
     while (!memory_->in.has_next()) {
@@ -269,12 +278,6 @@ bool connection::fetch(const operation& op) noexcept {
 
 void connection::wake_for_room() noexcept {
     if (memory_->in.has_to_wake()) ring();
-}
-
-/// A private loop's client has found nothing: what the kernel has to tell gets its turn now and then.
-bool connection::is_time_for_events() noexcept {
-    base::pause_processor();
-    return ++memory_->idle_polls % polls_an_event == 0;
 }
 
 // Waiting -------------------------------------------------------------------------------------------------------------------------

@@ -160,6 +160,19 @@ void connection::show_batch() noexcept {
     if (memory_->out.has_batch()) push_into_memory();
 }
 
+/// The short way for a window that holds an answer and nothing else.
+bool connection::show_answer() noexcept {
+    const std::size_t bytes = memory_->out.unkept_bytes(send.next);
+    if (!memory_->out.show(send.next)) return false;
+    counted_.wire_bytes_sent += bytes;
+    memory_->placed_bytes += bytes;
+    send.next -= bytes;  // a copy of them is shown
+    worker_.ends_of_messages().note(stream_number(), counted_.wire_bytes_sent, committed_messages());
+    sending_ = false;
+    if (memory_->out.has_to_wake()) ring();
+    return true;
+}
+
 void connection::push_into_memory() noexcept {
     if (phase_ == phase::opening || phase_ >= phase::closing || output_failure_) return;
     if (memory_->out.has_all_shown(send.next)) {
@@ -167,14 +180,8 @@ void connection::push_into_memory() noexcept {
         return;
     }
     if (memory_->out.is_open()) {
-        const std::size_t bytes = memory_->out.unkept_bytes(send.next);
-        if (!send.writer_open && memory_->out.show(send.next)) {
-            counted_.wire_bytes_sent += bytes;
-            memory_->placed_bytes += bytes;
-            send.next -= bytes;  // a copy of them is shown
-        } else {
-            keep_in_place();
-        }
+        if (!send.writer_open && show_answer()) return;
+        keep_in_place();
     } else {
         for (auto bytes = out_.front(); !bytes.empty(); bytes = out_.front()) {
             const std::size_t copied = memory_->out.copy(bytes);
@@ -186,11 +193,6 @@ void connection::push_into_memory() noexcept {
     if (memory_->out.publish()) ring();
     note_milestone();
     sending_ = unsent_bytes() > 0;
-}
-
-void connection::finish_in_memory() noexcept {
-    memory_->out.finish();
-    if (memory_->out.publish()) ring();
 }
 
 /// Pages of the large part, once no message has used them for a while.

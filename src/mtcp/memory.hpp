@@ -43,6 +43,9 @@ struct met {
 struct memory : base::list_hook<> {
     memory(connection& owner, shm::segment with, const shm::peer& who, std::string where) noexcept;
 
+    /// A private loop's client has found nothing: what the kernel has to tell gets its turn now and then.
+    bool is_time_for_events() noexcept;
+
     connection& of;
     const shm::segment segment;
     shm::sender out{segment};

@@ -83,6 +83,14 @@ struct alignas(cache_line_bytes) place {
     std::array<std::byte, cache_line_bytes - sizeof(std::uint64_t)> beside;
 };
 inline constexpr std::size_t beside_max = sizeof(place::beside);
+
+/// How many bytes lie beside the word of that number, if nothing else is told there; 0 where something else is, or nothing, or a lie.
+constexpr std::size_t bytes_beside(std::uint64_t word, std::uint64_t number) noexcept {
+    constexpr std::uint64_t all_but_bytes = (std::uint64_t{1} << 37U) - 1;
+    const std::uint64_t bytes = word >> 37U;
+    return (word & all_but_bytes) == pack({.what = run::kind::beside}, lap_of(number)) && bytes <= beside_max ? bytes : 0;
+}
+
 using queue = std::array<place, runs_max>;
 
 /// Where two frames meet lie the end of the one, the length of the other and its beginning: both sides fetch these lines ahead of time, of frames from

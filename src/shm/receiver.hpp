@@ -8,9 +8,6 @@
 #include "shm/layout.hpp"
 #include "shm/segment.hpp"
 
-#include <mnet/wire/frame.hpp>
-
-#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -38,11 +35,19 @@ public:
     /// The same for a run of whole frames; empty, and nothing has changed, when something else comes next, or nothing.
     std::span<const std::byte> next_whole() noexcept {
         const std::uint64_t word = word_of(begun_);
-        const run told = unpack(word);
-        const bool whole = told.what == run::kind::whole && is_honest(told);
-        if (lap_in(word) != lap_of(begun_) || lied_ || !(whole || is_beside(told))) return {};
-        done_with_last();
-        return whole ? begin(told) : begin_beside(told);
+        const std::size_t bytes = bytes_beside(word, begun_);
+        if (bytes == 0 || lied_) return next_in_data(word);
+        end_last();
+        return begin_beside(bytes);
+    }
+
+    /// The run given out last ends, before the next is asked for: by who has time now and won't then.
+    void end_last() noexcept {
+        if (!in_use_) return;
+        in_use_ = false;
+        const bool is_much_large = large_unreported_ > 0 && large_unreported_ >= large_report_bytes_;
+        const bool is_much = small_unreported_ > where_.sizes().small_bytes / report_parts || is_much_large;
+        if (begun_ - told_ >= report_runs || is_much) give_back();
     }
 
     /// Whether `next` would give something.
@@ -70,59 +75,16 @@ private:
         return told.bytes > 0 && told.offset <= data_.size() && told.bytes <= data_.size() - told.offset;
     }
 
-    static bool is_beside(const run& told) noexcept {
-        return told.what == run::kind::beside && told.offset == 0 && told.bytes > 0 && told.bytes <= beside_max;
-    }
-
-    void done_with_last() noexcept {
-        if (!in_use_) return;
-        in_use_ = false;
-        const bool is_much_large = large_unreported_ > 0 && large_unreported_ >= large_report_bytes_;
-        const bool is_much = small_unreported_ > where_.sizes().small_bytes / report_parts || is_much_large;
-        if (begun_ - told_ >= report_runs || is_much) give_back();
-    }
-
-    std::span<const std::byte> begin(const run& told) noexcept {
-        ++begun_;
+    std::span<const std::byte> next_in_data(std::uint64_t word) noexcept;
+    std::span<const std::byte> begin(const run& told) noexcept;
+    std::span<const std::byte> begin_beside(std::size_t bytes) noexcept {
         in_use_ = true;
-        const auto bytes = data_.subspan(told.offset, told.bytes);
-        const std::size_t frame_bytes = guess(bytes);
-        (told.offset < where_.sizes().small_bytes ? small_unreported_ : large_unreported_) += told.bytes;
-        large_report_bytes_ = std::min<std::size_t>(where_.sizes().large_bytes / report_parts, report_frames * frame_bytes);
-        if (frame_bytes >= fetched_ahead_from) look_ahead(told, frame_bytes);
-        return bytes;
+        return std::span(queue_[begun_++ % runs_max].beside).first(bytes);
     }
 
-    std::span<const std::byte> begin_beside(const run& told) noexcept {
-        in_use_ = true;
-        return std::span(queue_[begun_++ % runs_max].beside).first(told.bytes);
-    }
-
-    /// How long the frames of a run are, if they are all as long as the first. Nothing but speed may depend on it.
-    static std::size_t guess(std::span<const std::byte> bytes) noexcept {
-        return bytes.size() < wire::header_bytes ? bytes.size() : wire::header_bytes + wire::load_length(bytes.data());
-    }
-
-    /// Where frames meet, the lines come from the other processor's cache while others are worked on: of this run, and of the next where that was
-    /// told of together with it. Its word is not checked yet, and a prefetch of any address does no harm.
-    void look_ahead(const run& told, std::size_t frame_bytes) const noexcept {
-        look_at(told.offset + frame_bytes, told.bytes - std::min<std::size_t>(told.bytes, frame_bytes), frame_bytes);
-        const std::uint64_t word = std::atomic_ref(queue_[begun_ % runs_max].word).load(std::memory_order_relaxed);
-        if (lap_in(word) != lap_of(begun_)) return;
-        const run soon = unpack(word);
-        look_at(soon.offset, soon.bytes, frame_bytes);
-    }
-    void look_at(std::size_t offset, std::size_t bytes, std::size_t frame_bytes) const noexcept {
-        const std::byte* where = data_.data() + offset;
-        for (std::size_t frames = 0; frames < report_frames && bytes > 0; ++frames) {
-            __builtin_prefetch(where - meeting_bytes);
-            __builtin_prefetch(where + meeting_bytes);
-            where += frame_bytes;
-            bytes -= std::min(bytes, frame_bytes);
-        }
-        __builtin_prefetch(where - meeting_bytes);
-    }
-
+    static std::size_t guess(std::span<const std::byte> bytes) noexcept;
+    void look_ahead(const run& told, std::size_t frame_bytes) const noexcept;
+    void look_at(std::size_t offset, std::size_t bytes, std::size_t frame_bytes) const noexcept;
     void give_back() noexcept;
 
     const segment& where_;

@@ -132,9 +132,7 @@ void sender::store_pending() noexcept {
 
 bool sender::publish() noexcept {
     store_pending();
-    if (!unasked_) return false;
-    unasked_ = false;
-    return where_.take_wish(for_input);
+    return unasked_ && has_to_wake();
 }
 
 void sender::refresh() noexcept {

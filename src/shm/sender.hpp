@@ -97,7 +97,7 @@ public:
     bool has_batch() const noexcept { return pending_ >= batch_runs || pending_bytes_ >= small_.size() / 2; }
 
     /// `keep`, `go_on` and the showing part of `publish` in one, for the few bytes of an answer that somebody waits for. False, and nothing changed,
-    /// where they don't fit beside their word, or runs were kept before them. Whoever calls it publishes.
+    /// where they don't fit beside their word, or runs were kept before them. Whoever calls it publishes, or asks `has_to_wake` himself.
     bool show(const std::byte* end) noexcept {
         const std::size_t bytes = unkept_bytes(end);
         const bool simple = bytes - 1 < beside_max && pending_ == 0 && has_places(1) && window_end_ - window_ >= std::ptrdiff_t{beside_max};
@@ -113,6 +113,12 @@ public:
         again_ = nullptr;
         unasked_ = true;
         return true;
+    }
+
+    /// The other side sleeps on what was shown, and has to be woken by the caller.
+    bool has_to_wake() noexcept {
+        unasked_ = false;
+        return where_.take_wish(for_input);
     }
 
     /// A window is open, and nothing before `end` is kept back.

@@ -67,13 +67,18 @@ void expect_to_end_under_a_clients_flood(mnet::mtcp::network network, endings& e
     sender.join();
 }
 
-/// The same of a socket's, whose messages end anywhere in what is received.
-void expect_to_end_under_a_sockets_flood(mnet::mtcp::network network, endings& ended) {
-    raw_peer peer(network.address());
-    std::thread sender([&peer, flood = frame(pattern(1000))] {
+/// Sends on and on, until the other side has closed.
+std::thread flooding(raw_peer& peer) {
+    return std::thread([&peer, flood = frame(pattern(1000))] {
         while (::send(peer.descriptor(), flood.data(), flood.size(), MSG_NOSIGNAL) > 0) {
         }
     });
+}
+
+/// The same of a socket's, whose messages end anywhere in what is received.
+void expect_to_end_under_a_sockets_flood(mnet::mtcp::network network, endings& ended) {
+    raw_peer peer(network.address());
+    std::thread sender = flooding(peer);
     expect_to_end_under_a_flood(network, ended);
     sender.join();
 }
@@ -120,10 +125,7 @@ std::uint64_t left_of_a_late_one() {
         return {};
     });
     raw_peer peer(network.address());
-    std::thread sender([&peer, flood = frame(pattern(1000))] {
-        while (::send(peer.descriptor(), flood.data(), flood.size(), MSG_NOSIGNAL) > 0) {
-        }
-    });
+    std::thread sender = flooding(peer);
     EXPECT_TRUE(began.take().has_value());
     const auto left = network.stop(within(1s)).handlers_left;
     sender.join();

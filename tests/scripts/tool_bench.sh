@@ -108,8 +108,15 @@ check_rows tcp stream 7 64 1048576
 bench stream --size 24,1M --transport shm --payload in_place
 expect_match "$folder/out" '"transport":"shared_memory","payload":"in_place".*"size_bytes":24,'
 expect_match "$folder/out" '"transport":"shared_memory","payload":"in_place".*"size_bytes":1048576,'
-bench pingpong --size 16 --transport auto --spin
-expect_match "$folder/out" '"work":"pingpong","transport":"shared_memory"'
+bench pingpong --size 16,1K --transport auto --spin
+for size in 16 1024; do
+    expect_match "$folder/out" "\"work\":\"pingpong\",\"transport\":\"shared_memory\".*\"size_bytes\":$size,"
+    if (($(nproc) < 2)); then continue; fi
+    row=$(grep "\"work\":\"memory-pingpong\".*\"size_bytes\":$size," "$folder/out") || fail "no row of memory alone: $(cat "$folder/out")"
+    [[ $(number delivered "$row") == "$(number messages "$row")" && $(number allocations_per_message "$row") == 0.0 ]] || fail "$row"
+    (($(number p50_ns "$row") > 0)) || fail "no time: $row"
+    grep "\"work\":\"pingpong\".*\"size_bytes\":$size,.*\"ratio_to_memory\":" "$folder/out" >/dev/null || fail "no ratio to it: $(cat "$folder/out")"
+done
 bench stream --size 0,4K --transport unix
 check_rows unix stream 0 4096
 bench pingpong --size 16

@@ -4,7 +4,8 @@
 // - bench_table.cpp, bench_stream.cpp, bench_pingpong.cpp, bench_echo.cpp, bench_idle.cpp, bench_latency.cpp: one work
 //   each.
 // - bench_site.hpp: the two servers that are measured. bench_rounds.hpp: who is measured when. bench_report.hpp: what is printed.
-// - With TLS, table and stream stand beside OpenSSL alone, too: bench/bare_tls.hpp.
+// - With TLS, table and stream stand beside OpenSSL alone, too: bench/bare_tls.hpp. Through memory that both sides poll, pingpong stands beside
+//   two threads alone: bench/bare_memory.hpp.
 #pragma once
 #include "failure.hpp"
 

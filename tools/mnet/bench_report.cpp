@@ -24,12 +24,30 @@ constexpr std::string_view openssl_line =
     "openssl: SSL_write and SSL_read of the same bytes in full records on memory BIOs, one after the other on one thread; no kernel, no "
     "second process, no finding of messages";
 
-std::string head(bench_work work, bool with_openssl) {
+constexpr std::string_view memory_line =
+    "memory: two threads of one process that copy the same bytes there and back and poll for them; no frames, no second process. Where the "
+    "two "
+    "processors lie decides it";
+
+std::string_view bare_line(std::string_view bare) noexcept {
+    if (bare == "openssl") return openssl_line;
+    return bare == "memory" ? memory_line : std::string_view();
+}
+
+/// Who does the same without messages, where somebody does.
+std::string bare_of(const bench_options& options, const bench_site& site) {
+    const bool streams = options.work == bench_work::table || options.work == bench_work::stream;
+    if (site.has_tls() && streams && options.payload == payload::copied) return "openssl";
+    return site.polls_memory() && options.work == bench_work::pingpong ? "memory" : "";
+}
+
+std::string head(bench_work work, std::string_view bare) {
     std::string line = fmt::format("{:>9} {:>13} {:>13} {:>11} {:>10} {:>11} {:>6}", "size", "messages", "delivered", "a message", "MB/s",
                                    "plain", "ratio");
-    if (with_openssl) line += fmt::format(" {:>11} {:>6}", "openssl", "ratio");
+    if (!bare.empty()) line += fmt::format(" {:>11} {:>6}", bare, "ratio");
     line += fmt::format(" {:>9} {:>9}", "allocs", "syscalls");
     if (work == bench_work::pingpong) line += fmt::format(" {:>9} {:>9} {:>9} {:>9}", "p50", "p99", "p99.9", "max");
+    if (work == bench_work::pingpong && !bare.empty()) line += fmt::format(" {:>11}", fmt::format("{} p50", bare));
     if (work == bench_work::idle) line += fmt::format(" {:>12} {:>12}", "bytes/client", "plain");
     if (work == bench_work::echo) line += fmt::format(" {:>12} {:>12}", "trips/s", "plain");
     return line;
@@ -65,7 +83,7 @@ bench_report::bench_report(const bench_options& options, std::string_view work, 
       plain_transport_(site.plain_transport()),
       engine_(site.engine()),
       side_by_side_(site.has_both() && options.payload == payload::copied && (kind_ == bench_work::table || kind_ == bench_work::stream)),
-      with_openssl_(site.has_tls() && options.payload == payload::copied && (kind_ == bench_work::table || kind_ == bench_work::stream)) {
+      bare_(bare_of(options, site)) {
     if (json_) return;
     const std::string_view who = kind_ == bench_work::latency ? "the server" : "who waits";
     std::string_view wait = "sleeps when there is nothing, mnet after 50 us of polling where a thread has few clients";
@@ -73,13 +91,13 @@ bench_report::bench_report(const bench_options& options, std::string_view work, 
     if (options.sleep) wait = "sleeps when there is nothing";
     print_line(fmt::format("{}: {} over {}, engine {}, {} {}", work_, site.address(), transport_, engine_, who, wait));
     if (const std::string_view kind = loop_kind(kind_); !kind.empty()) print_line(kind);
-    if (with_openssl_) print_line(openssl_line);
+    if (const std::string_view bare = bare_line(bare_); !bare.empty()) print_line(bare);
     for (const std::string& line : machine_lines()) print_line(line);
     print_line("");
     if (side_by_side_) {
         print_line(side_by_side_head);
     } else if (kind_ != bench_work::latency) {
-        print_line(head(kind_, with_openssl_));
+        print_line(head(kind_, bare_));
     }
 }
 
@@ -108,7 +126,7 @@ void bench_report::add(const bench_row& row) {
     if (json_) {
         print_json(row, side::mnet);
         if (row.measured.plain) print_json(row, side::plain);
-        if (row.measured.openssl) print_json(row, side::openssl);
+        if (row.measured.bare) print_json(row, side::bare);
     } else {
         print_table(row);
     }
@@ -141,7 +159,7 @@ void bench_report::add(const bench_row& in_place, const bench_row& copied, const
 void bench_report::tell_lost(const bench_row& row) {
     tell_lost("", row.size, row.measured.mnet);
     if (row.measured.plain) tell_lost("plain-", row.size, *row.measured.plain);
-    if (row.measured.openssl) tell_lost("openssl-", row.size, *row.measured.openssl);
+    if (row.measured.bare) tell_lost(bare_ + "-", row.size, *row.measured.bare);
 }
 
 void bench_report::tell_lost(std::string_view who, std::size_t size, const bench::measurement& measured) {
@@ -152,13 +170,15 @@ void bench_report::tell_lost(std::string_view who, std::size_t size, const bench
 }
 
 void bench_report::print_json(const bench_row& row, side whose) const {
-    if (whose == side::openssl) {
-        print_line(to_json({.work = "openssl-" + work_,
+    if (whose == side::bare) {
+        print_line(to_json({.work = bare_ + "-" + work_,
                             .transport = "memory",
-                            .engine = "openssl",
+                            .engine = bare_,
                             .size = row.size,
-                            .measured = *row.measured.openssl,
-                            .ratio_to_openssl = 1.0})
+                            .measured = *row.measured.bare,
+                            .bare = bare_,
+                            .ratio_to_bare = 1.0,
+                            .latency = row.bare_latency})
                        .dump());
         return;
     }
@@ -174,7 +194,8 @@ void bench_report::print_json(const bench_row& row, side whose) const {
                          .size = row.size,
                          .measured = plain ? *row.measured.plain : row.measured.mnet,
                          .ratio_to_plain = ratio,
-                         .ratio_to_openssl = plain ? std::nullopt : row.measured.ratio_to_openssl(),
+                         .bare = bare_,
+                         .ratio_to_bare = plain ? std::nullopt : row.measured.ratio_to_bare(),
                          .latency = plain ? row.plain_latency : row.latency,
                          .bytes_per_client = plain ? row.plain_bytes_per_client : row.bytes_per_client});
     if (row.open_loop) add_latency(line, *row.open_loop, plain);
@@ -192,14 +213,15 @@ void bench_report::print_table(const bench_row& row) const {
     std::string line = fmt::format("{:>9} {:>13} {:>13} {:>11} {:>10.1f} {:>11} {:>6}", size_text(row.size), count_text(measured.messages),
                                    count_text(measured.delivered), duration_text(measured.ns_per_message()), megabytes_per_second(measured),
                                    plain ? duration_text(plain->ns_per_message()) : "-", ratio_text(row.measured.ratio()));
-    if (const auto& openssl = row.measured.openssl)
-        line += fmt::format(" {:>11} {:>6}", duration_text(openssl->ns_per_message()), ratio_text(row.measured.ratio_to_openssl()));
+    if (const auto& bare = row.measured.bare)
+        line += fmt::format(" {:>11} {:>6}", duration_text(bare->ns_per_message()), ratio_text(row.measured.ratio_to_bare()));
     line += fmt::format(" {:>9} {:>9}", rate_text(measured.per_message(allocations(measured))),
                         rate_text(measured.per_message(system_calls(measured))));
     if (row.latency) {
         const auto text = [](std::uint64_t nanoseconds) { return duration_text(static_cast<double>(nanoseconds)); };
         line += fmt::format(" {:>9} {:>9} {:>9} {:>9}", text(row.latency->p50_ns), text(row.latency->p99_ns), text(row.latency->p999_ns),
                             text(row.latency->max_ns));
+        if (row.bare_latency) line += fmt::format(" {:>11}", text(row.bare_latency->p50_ns));
     }
     const auto bytes = [](const std::optional<double>& value) { return value ? fmt::format("{:.0f}", *value) : "-"; };
     if (row.bytes_per_client) line += fmt::format(" {:>12} {:>12}", bytes(row.bytes_per_client), bytes(row.plain_bytes_per_client));

@@ -20,11 +20,11 @@ namespace mnet::tool {
 struct bench_row {
     std::size_t size = 0;
     outcome measured{};
-    std::string payload{};                                               // stream, table
-    std::string transport{};                                             // where it is not the site's
-    std::optional<percentiles> latency{}, plain_latency{};               // pingpong
-    std::optional<double> bytes_per_client{}, plain_bytes_per_client{};  // idle
-    std::optional<latency_figures> open_loop{};                          // latency
+    std::string payload{};                                                  // stream, table
+    std::string transport{};                                                // where it is not the site's
+    std::optional<percentiles> latency{}, plain_latency{}, bare_latency{};  // pingpong
+    std::optional<double> bytes_per_client{}, plain_bytes_per_client{};     // idle
+    std::optional<latency_figures> open_loop{};                             // latency
 };
 
 class bench_report {
@@ -51,7 +51,7 @@ public:
 private:
     void clear_progress();
     void tell_lost(const bench_row& row);
-    enum class side : std::uint8_t { mnet, plain, openssl };
+    enum class side : std::uint8_t { mnet, plain, bare };
     void print_json(const bench_row& row, side whose) const;
     void print_table(const bench_row& row) const;
     void tell_lost(std::string_view who, std::size_t size, const bench::measurement& measured);
@@ -65,7 +65,7 @@ private:
     std::string plain_transport_;
     std::string engine_;
     bool side_by_side_;
-    bool with_openssl_;
+    std::string bare_;  // as in json_row
     bool lost_ = false;
 };
 

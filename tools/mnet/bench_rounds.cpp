@@ -11,9 +11,9 @@ std::optional<double> outcome::ratio() const noexcept {
     return mnet.ns_per_message() / plain->ns_per_message();
 }
 
-std::optional<double> outcome::ratio_to_openssl() const noexcept {
-    if (!openssl || openssl->elapsed_ns == 0) return std::nullopt;
-    return mnet.ns_per_message() / openssl->ns_per_message();
+std::optional<double> outcome::ratio_to_bare() const noexcept {
+    if (!bare || bare->elapsed_ns == 0) return std::nullopt;
+    return mnet.ns_per_message() / bare->ns_per_message();
 }
 
 bench::measurement median(std::vector<bench::measurement> measured) {
@@ -25,7 +25,7 @@ bench::measurement median(std::vector<bench::measurement> measured) {
 }
 
 outcome compete(const contender& mnet, const std::optional<contender>& plain, order order, int rounds, const on_round& tell,
-                const std::optional<contender>& openssl) {
+                const std::optional<contender>& bare) {
     std::vector<bench::measurement> ours;
     std::vector<bench::measurement> theirs;
     std::vector<bench::measurement> alone;
@@ -35,9 +35,9 @@ outcome compete(const contender& mnet, const std::optional<contender>& plain, or
     for (int round = 1; round <= rounds; ++round) {
         tell(round, "mnet");
         ours.push_back(mnet.round());
-        if (openssl) {
-            tell(round, "openssl");
-            alone.push_back(openssl->round());
+        if (bare) {
+            tell(round, "bare");
+            alone.push_back(bare->round());
         }
         if (!turns) continue;
         tell(round, "plain");
@@ -55,7 +55,7 @@ outcome compete(const contender& mnet, const std::optional<contender>& plain, or
 
     outcome measured{.mnet = median(std::move(ours))};
     if (plain) measured.plain = median(std::move(theirs));
-    if (openssl) measured.openssl = median(std::move(alone));
+    if (bare) measured.bare = median(std::move(alone));
     return measured;
 }
 

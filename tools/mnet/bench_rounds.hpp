@@ -23,11 +23,11 @@ struct contender {
 struct outcome {
     bench::measurement mnet{};
     std::optional<bench::measurement> plain{};
-    std::optional<bench::measurement> openssl{};
+    std::optional<bench::measurement> bare{};  // the same bytes without the messages: by OpenSSL alone, through memory alone
 
     /// ns a message of mnet by those of the other.
     std::optional<double> ratio() const noexcept;
-    std::optional<double> ratio_to_openssl() const noexcept;
+    std::optional<double> ratio_to_bare() const noexcept;
 };
 
 /// Called before each round: its number from 1, and who runs.
@@ -38,9 +38,9 @@ enum class order : std::uint8_t {
     one_after_the_other,  // where both together would be too much for the process: thousands of connections
 };
 
-/// `openssl`: a third, that takes turns with mnet whatever the order is.
+/// `bare`: a third, that takes turns with mnet whatever the order is.
 outcome compete(const contender& mnet, const std::optional<contender>& plain, order order, int rounds, const on_round& tell,
-                const std::optional<contender>& openssl = std::nullopt);
+                const std::optional<contender>& bare = std::nullopt);
 
 /// The round with the median time a message; but the first in which something was lost, when there is one.
 bench::measurement median(std::vector<bench::measurement> measured);

@@ -64,7 +64,7 @@ ordered_json to_json(const json_row& row) {
         line["p999_ns"] = row.latency->p999_ns;
         line["max_ns"] = row.latency->max_ns;
     }
-    if (row.ratio_to_openssl) line["ratio_to_openssl"] = rounded(*row.ratio_to_openssl, 4);
+    if (row.ratio_to_bare) line["ratio_to_" + row.bare] = rounded(*row.ratio_to_bare, 4);
     if (row.bytes_per_client) line["bytes_per_client"] = rounded(*row.bytes_per_client, 1);
     return line;
 }

@@ -31,8 +31,9 @@ struct json_row {
     std::size_t size = 0;
     bench::measurement measured{};
     std::optional<double> ratio_to_plain{};
-    std::optional<double> ratio_to_openssl{};  // TLS: stream, table
-    bool counted = true;                       // allocations and system calls are known; else they are null
+    std::string bare{};  // who does the same without messages: "openssl" (TLS: stream, table), "memory" (shared: pingpong)
+    std::optional<double> ratio_to_bare{};
+    bool counted = true;  // allocations and system calls are known; else they are null
     std::optional<percentiles> latency{};
     std::optional<double> bytes_per_client{};
 };

@@ -75,6 +75,7 @@ bench_site::bench_site(const bench_options& options)
         address_ = own_->address();
     }
     control_.emplace(connect(connect_options()));
+    transport_ = control_->transport();
     bench::answer first = counters();
     plain_address_ = std::move(first.plain_address);
     engine_ = std::move(first.engine);

@@ -31,12 +31,15 @@ public:
     const std::string& plain_address() const noexcept { return plain_address_; }
     bool has_plain() const noexcept { return !plain_address_.empty(); }
 
-    std::string_view transport() const noexcept { return control_->transport(); }
+    std::string_view transport() const noexcept { return transport_; }
 
     bool has_tls() const noexcept { return transport() == "tls"; }
 
     /// Of the plain program beside it.
     std::string plain_transport() const { return plain_address_.starts_with("unix:") ? "unix" : "tcp"; }
+
+    /// Both sides poll the memory that they share, each on a processor of its own.
+    bool polls_memory() const noexcept { return spin_ && servers_processor_ && transport() == "shared_memory"; }
 
     /// Its clients can share memory with it, and can do without.
     bool has_both() const noexcept { return wanted_ == "auto" && transport() == "shared_memory"; }
@@ -51,6 +54,9 @@ public:
 
     /// A blocking client, whose handler runs at the server. Throws failure_exit.
     client connect(const mtcp::connect_options& settings) const;
+
+    /// One that the server has none of ours beside: the one by which `counters` would ask, which is not called any more.
+    client the_only_client() { return *std::exchange(control_, std::nullopt); }
 
     /// A connection to the plain server that holds messages of `message_bytes`. Throws failure_exit.
     bench::plain::connection connect_plain(std::size_t message_bytes) const;
@@ -91,6 +97,7 @@ private:
     bool spin_;
     bool sleep_;
     mtcp::engine wanted_engine_;
+    std::string_view transport_{};
     std::string engine_{};
     std::size_t message_bytes_max_;
     std::optional<int> servers_processor_{};

@@ -55,7 +55,8 @@ constexpr auto bench_examples = R"(Works:
   table      15 sizes from 0 B to 1 MiB, in shared memory and over TCP: one connection, one way; with another
              --transport, TLS, or a server elsewhere the original's 13 sizes, to 16 KiB
   stream     the same for sizes of your choice
-  pingpong   one message there and back at a time: percentiles of the round trip
+  pingpong   one message there and back at a time: percentiles of the round trip; where both sides poll shared memory,
+             beside two bare threads that do the same
   echo       round trips over --clients connections, --depth in flight on each
   idle       memory of the server for each of --clients connections that are silent
   latency    messages at a fixed --rate over --clients connections: percentiles from when each was due
@@ -72,7 +73,7 @@ Examples:
   mnet bench table
   mnet bench stream --size 0,16,64,256,1024,16384 --json
   mnet bench stream --size 64,16K --tls
-  mnet bench pingpong --spin --transport unix
+  mnet bench pingpong --spin --transport shm
   mnet bench echo --clients 10000 --depth 16
   mnet bench latency --rate 50000 --clients 100 --seconds 10 --hgrm latency.hgrm)";
 
