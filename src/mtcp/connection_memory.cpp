@@ -38,6 +38,18 @@ bool memory::is_time_for_events() noexcept {
     return ++idle_polls % polls_an_event == 0;
 }
 
+bool memory::answer_comes() noexcept {
+    const bool is_answer = std::exchange(has_asked, false);
+    for (unsigned left = is_answer ? answers.pauses() : 0; left > 0; --left) base::pause_processor();
+    unsigned looks_in_vain = 0;
+    while (!in.has_next()) {
+        if (++looks_in_vain == looks_for_an_answer) return false;
+        base::pause_processor();
+    }
+    if (is_answer) answers.came_after(looks_in_vain);
+    return true;
+}
+
 result<> connection::share(met&& with) noexcept {
     was_met_ = true;
     memory_.reset(new (std::nothrow) memory(*this, std::move(with.shared), with.with, std::move(with.address)));
@@ -197,11 +209,8 @@ bool connection::next_run_soon(const operation& op) noexcept {
         wake_for_room();
     }
     const bool may_wait = worker_.polls_for_one() && op.deadline.from({}).count() > 0;
-    unsigned looks = may_wait ? looks_for_an_answer : 1;
-    while (!memory_->in.has_next()) {
-        if (--looks == 0) return false;
-        base::pause_processor();
-    }
+    if (may_wait ? !memory_->answer_comes() : !memory_->in.has_next()) return false;
+    memory_->out.fetch_place();
     return next_run();
 }
 

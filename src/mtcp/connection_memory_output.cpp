@@ -169,6 +169,7 @@ bool connection::show_answer() noexcept {
     send.next -= bytes;  // a copy of them is shown
     worker_.ends_of_messages().note(stream_number(), counted_.wire_bytes_sent, committed_messages());
     sending_ = false;
+    memory_->has_asked = true;
     if (memory_->out.has_to_wake()) ring();
     return true;
 }

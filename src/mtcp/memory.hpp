@@ -6,6 +6,7 @@
 #include "base/intrusive_list.hpp"
 #include "base/timer_wheel.hpp"
 #include "io/loop.hpp"
+#include "mtcp/answer_time.hpp"
 #include "shm/meeting.hpp"
 #include "shm/receiver.hpp"
 #include "shm/segment.hpp"
@@ -46,6 +47,9 @@ struct memory : base::list_hook<> {
     /// A private loop's client has found nothing: what the kernel has to tell gets its turn now and then.
     bool is_time_for_events() noexcept;
 
+    /// Looks again and again for an answer that is expected within a moment. False when it hasn't come.
+    bool answer_comes() noexcept;
+
     connection& of;
     const shm::segment segment;
     shm::sender out{segment};
@@ -60,8 +64,10 @@ struct memory : base::list_hook<> {
     bool bell_again = false;         // one more is due then
     bool reader_rests = false;       // the peer took nothing for as long as a writer may wait
     bool pages_in_use = false;       // `giving_back` is set
+    bool has_asked = false;          // something was shown since who reads has last waited
     unsigned idle_polls = 0;
     unsigned short_waits = 0;
+    answer_time answers{};
     base::timer giving_back;  // of pages that large messages left
     std::array<std::byte, 64> bells{};
 };

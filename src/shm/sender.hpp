@@ -115,6 +115,9 @@ public:
         return true;
     }
 
+    /// An answer is about to be shown: its cache line is fetched, for writing, while it is being written.
+    void fetch_place() const noexcept { prefetch_to_write(&places_[kept_ % runs_max]); }
+
     /// The other side sleeps on what was shown, and has to be woken by the caller.
     bool has_to_wake() noexcept {
         unasked_ = false;

@@ -25,9 +25,8 @@ constexpr std::string_view openssl_line =
     "second process, no finding of messages";
 
 constexpr std::string_view memory_line =
-    "memory: two threads of one process that copy the same bytes there and back and poll for them; no frames, no second process. Where the "
-    "two "
-    "processors lie decides it";
+    "memory: two threads of one process that copy the same bytes there and back and look for them all the time; no frames, no second "
+    "process. Where the two processors lie decides it";
 
 std::string_view bare_line(std::string_view bare) noexcept {
     if (bare == "openssl") return openssl_line;
