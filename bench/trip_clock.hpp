@@ -1,4 +1,4 @@
-// The clock of round trips: as cheap to ask as this machine has one. A trip through shared memory takes 0.1 to 0.3 us, and a call of clock_gettime(2)
+// The clock of round trips: as cheap to ask as this machine has one. A trip through shared memory takes 0.1 to 0.5 us, and a call of clock_gettime(2)
 // 0.02 to 0.05 of them: so the processor's own counter is read where the kernel keeps its time by it, and the calendar of a round makes
 // nanoseconds of it.
 //
